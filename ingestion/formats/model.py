@@ -1,0 +1,102 @@
+"""What every snapshot format is read into: a station, its status, its attributes, its bikes; and the interface of a format.
+
+Only types belong here: no reading, no rule. Change capture compares these tuples field by field, so each field is tracked:
+a field that ticks without meaning (`dueDate`, `last_reported`) must not be added.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+# A raw station entry as `Format.split` gives it. What it is made of is the format's own business; two entries are
+# equal exactly when their content is the same to the loader, so it may compare them without parsing.
+Entry = Any
+
+
+class Bike(NamedTuple):
+    """A bike as one snapshot lists it."""
+
+    bike_id: str
+    is_electric: bool | None
+    status: str | None  # 'disponible' | 'indisponible', or as the feed says
+    dock: str | None
+    battery_percent: int | None
+    rate: float | None
+    rates_count: int | None
+    last_rated_at: str | None  # as the feed says
+    block_cause: str | None
+    latitude: float | None  # only for a bike in the street
+    longitude: float | None
+
+
+class Status(NamedTuple):
+    """What fct_station_status follows. Counts lie in -32768..32767; None where the feed does not say."""
+
+    state: str | None
+    bikes_available: int | None
+    bikes_mechanical: int | None
+    bikes_electric: int | None
+    docks_free: int | None
+    edocks_free: int | None
+    docks_total: int | None
+    edocks_total: int | None
+    bikes_overflow: int | None
+    ebikes_overflow: int | None
+    bikes_to_collect: int | None
+    bikes_to_fix: int | None
+    density_level: int | None
+    is_renting: bool | None
+    is_returning: bool | None
+
+
+class Attributes(NamedTuple):
+    """What dim_station_history follows."""
+
+    name: str | None
+    latitude: float | None
+    longitude: float | None
+    capacity: int | None
+    state: str | None  # the same text as Status.state
+    station_type: str | None
+    type: str | None
+    insee_code: str | None
+    city_name: str | None
+    max_overflow: int | None
+    credit_card: str | None
+    kiosk_state: str | None
+    overflow: str | None
+    overflow_activation: str | None
+    is_altitude: bool | None
+
+
+class Station(NamedTuple):
+    """One entry of a snapshot."""
+
+    code: str | None  # None: the entry is no station (a bike in the street, an open-data row without a code)
+    attributes: Attributes | None
+    status: Status | None  # None: this feed states no status
+    bikes: tuple[Bike, ...]  # as listed, in the file's order
+    bikes_counted: int | None  # what the entry's own counts say; None: this feed lists no bikes at all
+
+
+class Format(Protocol):
+    """The interface of a format: one module each, one object each in `ingestion.formats.FORMATS`."""
+
+    name: str
+    lists_bikes: bool
+
+    def matches(self, payload: bytes) -> bool:
+        """Say cheaply whether this payload looks like this format. Never raises."""
+
+    def feed(self, payload: bytes) -> str:
+        """Name the feed this payload belongs to unless the user says otherwise: mostly the format's name."""
+
+    def split(self, payload: bytes) -> list[Entry]:
+        """Cut the payload into its station entries, undecoded where possible. Raises FormatError."""
+
+    def parse(self, entry: Entry) -> Station:
+        """Decode one entry. Raises FormatError naming the field."""
+
+    def captured_at(self, payload: bytes) -> datetime | None:
+        """When the payload says it was captured (aware, UTC), or None where it does not say."""
