@@ -1,0 +1,1 @@
+"""The verbs of `velib` that need nothing but this package."""

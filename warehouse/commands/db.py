@@ -1,0 +1,91 @@
+"""`velib db`: the embedded server from the command line."""
+
+import os
+import shutil
+from collections.abc import Sequence
+
+import click
+
+from warehouse import settings
+from warehouse.errors import VelibError
+
+
+@click.group()
+def db() -> None:
+    """Start, stop and reach the database."""
+
+
+@db.command()
+def start() -> None:
+    """Start the embedded database (every verb that needs it does so by itself)."""
+    if settings.external_database_url():
+        click.echo(f"{settings.DATABASE_URL} is set: that server is used, nothing to start")
+        return
+    from warehouse.postgres import Server
+
+    server = Server(settings.velib_home())
+    server.start()
+    click.echo(f"running on 127.0.0.1:{server.status().port}, data in {server.home}")
+
+
+@db.command()
+def stop() -> None:
+    """Stop the embedded database."""
+    from warehouse.postgres import Server
+
+    click.echo("stopped" if Server(settings.velib_home()).stop() else "was not running")
+
+
+@db.command()
+@click.option("--reader", is_flag=True, help="The read-only role for BI tools, velib_reader.")
+def url(reader: bool) -> None:
+    """Print the libpq URL, password included, and nothing else."""
+    click.echo(_url(reader))
+
+
+@db.command(context_settings={"ignore_unknown_options": True})
+@click.option("--reader", is_flag=True, help="As the read-only role, velib_reader.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(reader: bool, arguments: Sequence[str]) -> None:
+    """Open psql on the warehouse; ARGUMENTS are psql's own, for instance -c 'select 1'."""
+    program = shutil.which("psql")
+    if program is None:
+        from warehouse.postgres import binaries
+
+        program = binaries.program("psql")
+        if not os.access(program, os.X_OK):
+            raise VelibError("no psql on this machine: use any PostgreSQL client with the URL of `velib db url`")
+    os.execv(program, [program, _url(reader), *arguments])  # noqa: S606
+
+
+@db.command()
+def status() -> None:
+    """Say whether the database runs, and where."""
+    if settings.external_database_url():
+        from warehouse.database import connect
+
+        with connect() as connection:
+            info = connection.info
+            click.echo(f"your own server ({settings.DATABASE_URL}): {info.host}:{info.port}, database {info.dbname}, reachable")
+        return
+    from warehouse.postgres import Server
+
+    found = Server(settings.velib_home()).status()
+    if found.pid is not None:
+        click.echo(f"running on 127.0.0.1:{found.port} (process {found.pid}), data in {found.home}")
+    elif found.exists:
+        click.echo(f"not running, data in {found.home}")
+    else:
+        click.echo(f"none yet; {found.home} will hold it")
+
+
+def _url(reader: bool) -> str:
+    from warehouse.database import database_url
+    from warehouse.postgres import READER, Server
+
+    administrator = database_url()
+    if not reader:
+        return administrator
+    if settings.external_database_url():
+        raise VelibError(f"on your own server the password of {READER} is yours to give; the embedded server's is known")
+    return Server(settings.velib_home()).url(role=READER)

@@ -1,0 +1,50 @@
+"""The way to the database, wherever it is: a URL, or a connection."""
+
+import time
+from typing import TYPE_CHECKING
+
+from warehouse import settings
+from warehouse.errors import VelibError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+
+def database_url(start: bool = True) -> str:
+    """The libpq URL of the warehouse: $VELIB_DATABASE_URL, else the embedded server's, which is started when needed."""
+    external = settings.external_database_url()
+    if external is not None:
+        return external
+    from warehouse import postgres
+
+    server = postgres.Server(settings.velib_home())
+    return server.start() if start else server.url()
+
+
+def connect(application_name: str = "velib", autocommit: bool = False) -> "Connection":
+    """A psycopg2 connection to the warehouse."""
+    connection = connect_to(database_url(), application_name)
+    connection.autocommit = autocommit
+    return connection
+
+
+def connect_to(url: str, application_name: str = "velib") -> "Connection":
+    """A psycopg2 connection to `url`; when that fails, one line that says why, without the password."""
+    import psycopg2
+
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            return psycopg2.connect(url, application_name=application_name, connect_timeout=10)
+        except psycopg2.OperationalError as error:
+            # After a crash the server listens before it lets anyone in.
+            if "starting up" in str(error) and time.monotonic() < give_up:
+                time.sleep(0.1)
+                continue
+            raise VelibError(f"cannot connect to the database: {_one_line(error)}") from error
+        except psycopg2.ProgrammingError as error:  # a URL that libpq cannot read; its message may quote the password
+            raise VelibError(f"{settings.DATABASE_URL} is not a URL that libpq can read") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
