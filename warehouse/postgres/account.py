@@ -40,25 +40,6 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
-def choose(folder: Path) -> Account:
-    """The account for the server whose data folder is `folder`, or will be in it."""
-    owner = folder.stat().st_uid
-    us = os.geteuid()
-    if us != 0:
-        if owner != us:
-            raise VelibError(f"{folder} belongs to another user; set VELIB_HOME to a folder of your own")
-        return Account()
-    if owner != 0:  # made by an ordinary user, or given away by root: it stays with its owner
-        account = Account(owner, folder.stat().st_gid)
-        if not _works(account, folder):
-            raise VelibError(
-                f"PostgreSQL cannot run as root, and user {_name(owner)}, who owns {folder}, cannot reach it or the programs in "
-                f"{binaries.directory()}"
-            )
-        return account
-    raise AssertionError("a folder of root's is decided by choose_for_root")
-
-
 def choose_new(parent: Path) -> Account:
     """The account for a server whose data folder is yet to be made in `parent`."""
     if os.geteuid() != 0:
@@ -70,10 +51,22 @@ def choose_new(parent: Path) -> Account:
 
 
 def choose_existing(data: Path) -> Account:
-    """The account for a server that has its data folder."""
-    if os.geteuid() == 0 and data.stat().st_uid == 0:
+    """The account for a server that has its data folder: it stays with the folder's owner."""
+    owner = data.stat().st_uid
+    us = os.geteuid()
+    if us != 0:
+        if owner != us:
+            raise VelibError(f"{data} belongs to another user; set VELIB_HOME to a folder of your own")
+        return Account()
+    if owner == 0:
         return _namespace(data)
-    return choose(data)
+    account = Account(owner, data.stat().st_gid)
+    if not _works(account, data):
+        raise VelibError(
+            f"PostgreSQL cannot run as root, and user {_name(owner)}, who owns {data}, cannot reach it or the programs in "
+            f"{binaries.directory()}"
+        )
+    return account
 
 
 def _nobody() -> Account | None:

@@ -84,6 +84,13 @@ class Server:
             raise VelibError(f"the database in {self.home} is not running: `velib db start` starts it")
         return self._url(port, role, database)
 
+    def known_url(self) -> str | None:
+        """The superuser's URL as of the last start, whether it runs or not; None when there is no server."""
+        port = self._state().get("port")
+        if port is None or not (self.home / "postgres.password").exists():
+            return None
+        return self._url(port, SUPERUSER, DATABASE)
+
     def stop(self) -> bool:
         """Stop the server, with whatever a crash has left of it. False: there was nothing to stop."""
         if not self.data.is_dir():

@@ -1,0 +1,77 @@
+# Everything a developer or a newcomer types. Needs Python 3.11 to 3.13 and make, nothing else.
+# Another Python: make install PYTHON=/path/to/python3.12
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format ui docs clean lock
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?=
+UV ?= uv
+# More for pytest: make test ARGS='-k trips -x'
+ARGS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv with everything in it, as requirements.lock says
+
+# Up to date until the lock, the project's metadata or the recipe change: then pip is not even started.
+$(STAMP): requirements.lock pyproject.toml Makefile
+	@set -e; \
+	python=""; \
+	for candidate in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	    if $$candidate -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	        python=$$candidate; break; \
+	    fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "error: no suitable Python found (tried: $(or $(PYTHON),python3.13 python3.12 python3.11 python3)); 3.11 to 3.13 with venv is needed, name yours: make install PYTHON=…" >&2; \
+	    exit 1; \
+	fi; \
+	echo "installing into $(VENV) with $$($$python --version) (about a minute and a half) …"; \
+	$$python -m venv --clear $(VENV); \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --only-binary :all: -r requirements.lock; \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index -e .; \
+	$(BIN)/python -c 'from warehouse import dbt_profile; dbt_profile.refresh()'; \
+	touch $(STAMP)
+
+demo: install ## a day of a small city: simulated, loaded, built, summed up
+	@$(BIN)/velib demo
+
+test: install ## all tests (ARGS='…' goes to pytest)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+lint: install ## ruff, mypy, the import rules, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 .
+
+format: install ## ruff's formatting and safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: install ## Dagster's web interface
+	@$(BIN)/velib ui
+
+docs: install ## dbt's documentation as one page, dbt_project/target/static_index.html
+	@$(BIN)/velib db start
+	cd dbt_project && ../$(BIN)/dbt docs generate --static
+
+clean: ## remove .venv, caches and build products; warehouses (.velib*) stay
+	@if [ -x $(BIN)/velib ]; then \
+	    $(BIN)/velib db stop; \
+	    if [ -d .velib-demo ]; then VELIB_HOME=.velib-demo $(BIN)/velib db stop; fi; \
+	fi
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf dbt_project/target dbt_project/logs dbt_project/dbt_packages
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo "error: uv is needed for this target only: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
+	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
