@@ -1,0 +1,166 @@
+"""How every format decodes JSON: the field types they share, and one translation of what goes wrong into FormatError.
+
+What a single format alone needs belongs in its own module.
+
+Leniency, the same everywhere: numbers may be text (`"12"`) and counts may be whole floats (`12.0`); texts may be
+numbers; flags are yes/no, OUI/NON, true/false or 0/1 in any case. Of duplicate keys the last counts, as in most JSON
+readers. A byte order mark is skipped. NaN, trailing text, trailing commas and comments are not JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from ingestion.formats.errors import ENTRY, FormatError, Reason
+from ingestion.formats.model import Station
+
+T = TypeVar("T")
+
+MAX_COUNT = 32767  # counts are smallint in the warehouse
+MAX_KEY_LENGTH = 200  # a longer one would not fit into an index row, and is no station code or bike id
+
+Count = Annotated[int, Meta(ge=-MAX_COUNT - 1, le=MAX_COUNT)]
+# A percentage may have decimals; it is rounded.
+Percent = Annotated[float, Meta(ge=-MAX_COUNT - 1, le=MAX_COUNT)]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH)] | int
+Text = str | int | float | bool | None
+Flag = str | int | bool | None
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_FLAGS = {"yes": True, "no": False, "oui": True, "non": False, "true": True, "false": False, "1": True, "0": False}
+# The spellings met in real feeds are looked up as they are; the rest goes through flag().
+FLAGS: dict[Any, bool | None] = {None: None, True: True, False: False, "yes": True, "no": False, "OUI": True, "NON": False}
+
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+def plain(payload: bytes) -> bytes:
+    """The payload without a byte order mark, and surely UTF-8: msgspec does not look into what it skips."""
+    if payload.startswith(BYTE_ORDER_MARK):
+        payload = payload[len(BYTE_ORDER_MARK) :]
+    if not payload.isascii():
+        try:
+            payload.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError("invalid_json", f"not valid UTF-8 at byte {error.start}") from None
+    return payload
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: Any, whole: str = "the file") -> T:
+    """Decode, or raise FormatError. `whole` names in the message what `data` is: the file or ENTRY."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        explain(error, data, whole)
+
+
+def explain(error: Exception, data: Any, whole: str) -> NoReturn:
+    """Raise what msgspec found as a FormatError in the words of the feed."""
+    if isinstance(error, RecursionError):
+        raise FormatError("too_deep", f"{whole} is nested too deeply") from None
+    if isinstance(error, UnicodeDecodeError):
+        raise FormatError("invalid_json", f"{whole} is not valid UTF-8") from None
+    if not isinstance(error, msgspec.ValidationError):
+        if isinstance(error, msgspec.DecodeError) and _lone_surrogate(data):
+            raise FormatError("wrong_shape", f"{whole} holds half a surrogate pair, which is no text") from None
+        raise FormatError("invalid_json", f"{whole} is not valid JSON: {_lower(str(error))}") from None
+    match = _PATH.match(str(error))
+    what, path = (match["what"], match["path"] or "") if match else (str(error), "")
+    missing = _MISSING.search(what)
+    if missing:
+        # `$.station` lacks `code`: "field `code` is missing in entry 17's `station`"
+        raise FormatError("missing_field", f"field `{missing['field']}` is missing in {_place(path, whole)}") from None
+    parent, _, field = path.rpartition(".")
+    subject = f"field `{field}` in {_place(parent, whole)}" if field else _place(path, whole)
+    # Null or the empty text where something must stand: the value is missing, not misshapen.
+    reason: Reason = "missing_field" if field and re.search(r"got `null`|length >= 1", what) else "wrong_shape"
+    raise FormatError(reason, f"{subject}: {_lower(what)}") from None
+
+
+def _place(path: str, whole: str) -> str:
+    path = path.lstrip(".")
+    return f"{whole}'s `{path}`" if path else whole
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _lone_surrogate(data: Any) -> bool:
+    """Whether the only thing wrong is half a surrogate pair: the standard library reads that, msgspec does not."""
+    if b"\\u" not in bytes(data):
+        return False
+    try:
+        json.loads(bytes(data), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def text(value: Text) -> str | None:
+    """A text that some variants write as a number or a boolean."""
+    if value is None or value.__class__ is str:
+        return value  # type: ignore[return-value]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def key(value: str | int) -> str:
+    """A station code or a bike id: always text."""
+    return value if value.__class__ is str else str(value)  # type: ignore[return-value]
+
+
+def flag(value: Flag, field: str) -> bool | None:
+    """A yes or a no in one of the known spellings."""
+    try:
+        return FLAGS[value]
+    except KeyError:
+        known = _FLAGS.get(str(value).strip().lower())
+        if known is None:
+            raise FormatError("wrong_shape", f"field `{field}` in {ENTRY}: expected yes or no") from None
+        return known
+
+
+def percent(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def total(parts: tuple[int | None, ...], field: str) -> int | None:
+    """The sum of counts, of those that are known."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    result = sum(known)
+    if not -MAX_COUNT - 1 <= result <= MAX_COUNT:
+        raise FormatError("wrong_shape", f"{field} in {ENTRY}: {result} is out of range")
+    return result
+
+
+def storable(station: Station, entry: bytes) -> Station:
+    """Refuse NUL characters in tracked text: PostgreSQL cannot store them.
+
+    In JSON a NUL can only be written as an escape, so one search of the entry's bytes spares the look at each text.
+    """
+    if b"\\u0000" in entry:
+        parts: list[Any] = [station, station.attributes, station.status, *station.bikes]
+        for part in parts:
+            for field, value in zip(part._fields, part, strict=True) if part is not None else ():
+                if isinstance(value, str) and "\0" in value:
+                    raise FormatError("wrong_shape", f"{field} in {ENTRY} holds a NUL character, which cannot be stored")
+    return station
