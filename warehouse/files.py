@@ -4,18 +4,27 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on `path` (a folder, or a file that is made when missing). The kernel frees it when we die."""
+def locked(path: Path, when_waiting: Callable[[], None] | None = None) -> Iterator[int]:
+    """Hold the lock on `path` (a folder, or a file that is made when missing). The kernel frees it when we die.
+
+    Gives the descriptor: a child that inherits it keeps the lock until it has ended too. `when_waiting` is called once if
+    someone else holds the lock.
+    """
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if when_waiting is not None:
+                when_waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
     finally:
         os.close(descriptor)
 
