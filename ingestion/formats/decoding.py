@@ -37,16 +37,28 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _FLAGS = {"yes": True, "no": False, "oui": True, "non": False, "true": True, "false": False, "1": True, "0": False}
 # The spellings met in real feeds are looked up as they are; the rest goes through flag().
-FLAGS: dict[Any, bool | None] = {None: None, True: True, False: False, "yes": True, "no": False, "OUI": True, "NON": False}
+FLAGS: dict[Any, bool | None] = {
+    None: None,
+    True: True,
+    False: False,
+    "yes": True,
+    "no": False,
+    "OUI": True,
+    "NON": False,
+}
 
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
+def unmarked(payload: bytes) -> bytes:
+    """The payload without a byte order mark."""
+    return payload[len(BYTE_ORDER_MARK) :] if payload.startswith(BYTE_ORDER_MARK) else payload
+
+
 def plain(payload: bytes) -> bytes:
     """The payload without a byte order mark, and surely UTF-8: msgspec does not look into what it skips."""
-    if payload.startswith(BYTE_ORDER_MARK):
-        payload = payload[len(BYTE_ORDER_MARK) :]
+    payload = unmarked(payload)
     if not payload.isascii():
         try:
             payload.decode("utf-8")
@@ -153,14 +165,21 @@ def total(parts: tuple[int | None, ...], field: str) -> int | None:
 
 
 def storable(station: Station, entry: bytes) -> Station:
-    """Refuse NUL characters in tracked text: PostgreSQL cannot store them.
+    """Refuse what PostgreSQL cannot store: bytes that are not UTF-8, and NUL characters in tracked text.
 
     In JSON a NUL can only be written as an escape, so one search of the entry's bytes spares the look at each text.
     """
+    if not entry.isascii():
+        try:
+            entry.decode("utf-8")
+        except UnicodeDecodeError:
+            raise FormatError("invalid_json", f"{ENTRY} is not valid UTF-8") from None
     if b"\\u0000" in entry:
         parts: list[Any] = [station, station.attributes, station.status, *station.bikes]
         for part in parts:
             for field, value in zip(part._fields, part, strict=True) if part is not None else ():
                 if isinstance(value, str) and "\0" in value:
-                    raise FormatError("wrong_shape", f"{field} in {ENTRY} holds a NUL character, which cannot be stored")
+                    raise FormatError(
+                        "wrong_shape", f"{field} in {ENTRY} holds a NUL character, which cannot be stored"
+                    )
     return station

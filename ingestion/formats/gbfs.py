@@ -14,7 +14,20 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.formats import outline
-from ingestion.formats.decoding import Count, Flag, Key, Latitude, Longitude, Text, decode, flag, key, plain, storable, text
+from ingestion.formats.decoding import (
+    Count,
+    Flag,
+    Key,
+    Latitude,
+    Longitude,
+    Text,
+    decode,
+    flag,
+    key,
+    plain,
+    storable,
+    text,
+)
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Entry, Station, Status
 from ingestion.formats.velib_opendata import state
@@ -232,8 +245,7 @@ class Gbfs:
             information = _by_id(documents.information.data.stations)
             statuses = documents.status.data.stations
             entries = [
-                GbfsEntry(raw, information.get(station_id), propulsion)
-                for station_id, raw in _by_id(statuses).items()
+                GbfsEntry(raw, information.get(station_id), propulsion) for station_id, raw in _by_id(statuses).items()
             ]
         if not entries:
             raise FormatError("empty_list", "the file lists no station")

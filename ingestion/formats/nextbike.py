@@ -64,7 +64,7 @@ class _Place(msgspec.Struct, gc=False):
     bikes_available_to_rent: Count | None = None
     bike_racks: Count | None = None
     free_racks: Count | None = None
-    active_place: Flag = None
+    active_place: Text = None
     maintenance: Flag = None
     bike_list: list[_Bike] | None = None
 
@@ -167,7 +167,9 @@ class Nextbike:
         if place.spot is None and place.bike is None:
             raise FormatError("missing_field", f"field `spot` is missing in {ENTRY}")
         is_station = flag(place.spot, "spot")
-        bikes = tuple(_bike(bike, entry.electric_types, None if is_station else place) for bike in place.bike_list or ())
+        bikes = tuple(
+            _bike(bike, entry.electric_types, None if is_station else place) for bike in place.bike_list or ()
+        )
         if not is_station:
             return storable(Station(None, None, None, bikes, place.bikes), bytes(entry.place))
         if place.number is None:
@@ -179,7 +181,7 @@ class Nextbike:
         state = "Operative"
         if flag(place.maintenance, "maintenance"):
             state = "Work in progress"
-        elif flag(place.active_place, "active_place") is False:
+        elif text(place.active_place) in ("0", "no"):
             state = "Close"
         attributes = Attributes(
             name=text(place.name),

@@ -13,7 +13,7 @@ import msgspec
 from ingestion.formats.decoding import decode, plain
 from ingestion.formats.errors import FormatError
 
-_PREFIX = 65536
+_PREFIX = 32768
 _FIRST_ENTRIES = 3
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -24,10 +24,10 @@ from ingestion.formats.decoding import (
     flag,
     key,
     percent,
-    plain,
     storable,
     text,
     total,
+    unmarked,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
@@ -154,7 +154,8 @@ class VelibApp:
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
-        entries = decode(_entries, plain(payload))
+        # UTF-8 is checked entry by entry, in parse: checking 3.7 MB at once takes half as long as splitting them.
+        entries = decode(_entries, unmarked(payload))
         if not entries:
             raise FormatError("empty_list", "the file lists no station")
         return entries

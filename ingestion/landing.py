@@ -1,0 +1,319 @@
+"""The landing zone: which files there are, and the bytes of one. What the bytes mean is the formats' business.
+
+Local files take a direct way (os.scandir, open); everything else goes through fsspec. An archive has a million files, and
+a file that someone drops in may be anything: reading is bounded in size, and a bad file is an UnreadableFile, not a crash.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from isal import igzip_lib, isal_zlib
+
+from warehouse.errors import VelibError
+
+Reason = Literal["empty_file", "broken_gzip", "truncated_gzip", "too_large", "unreadable"]
+
+SUFFIXES = (".json", ".json.gz")
+TEMPORARY = (".tmp", ".part")
+MAGIC = b"\x1f\x8b"
+
+# A file of very many tiny gzip members costs time out of proportion to its size. bgzip makes 57 of a Paris snapshot.
+MAX_MEMBERS = 10_000
+_CHUNK = 256 * 1024
+
+
+class LandingFile(NamedTuple):
+    """A file in the landing zone."""
+
+    path: str  # absolute; with its protocol where it is not local
+    size: int
+    modified_ns: int | None
+
+
+class UnreadableFile(Exception):
+    """A file whose bytes cannot be had."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason: Reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+# --- listing ---------------------------------------------------------------------------------------------------------
+
+
+def list_files(paths: Sequence[str]) -> list[LandingFile]:
+    """The files of folders (recursively), globs and single files, sorted by path, each once.
+
+    In folders only `.json` and `.json.gz` count. Hidden and temporary files (`.x`, `*.tmp`, `*.part`) count only when
+    named outright. A path that does not exist or matches nothing is a VelibError.
+    """
+    found: dict[str, LandingFile] = {}
+    for path in paths:
+        before = len(found)
+        matched = False
+        for file in _list_one(path):
+            matched = True
+            found[file.path] = file
+        if not matched and before == len(found):
+            raise VelibError(f"nothing to read at {path}: expected .json or .json.gz files")
+    return [found[path] for path in sorted(found)]
+
+
+def _list_one(path: str) -> Iterator[LandingFile]:
+    local = _local(path)
+    if local is None:
+        yield from _list_remote(path)
+        return
+    try:
+        about = os.stat(local)
+    except FileNotFoundError:
+        if not glob.has_magic(local):
+            raise VelibError(f"no such file or folder: {path}") from None
+        yield from _list_glob(local)
+        return
+    except (OSError, ValueError) as error:
+        raise VelibError(f"cannot read {path}: {_why(error)}") from None
+    absolute = os.path.abspath(local)
+    if stat.S_ISDIR(about.st_mode):
+        yield from _list_folder(absolute)
+    elif stat.S_ISREG(about.st_mode):
+        yield LandingFile(_named(absolute), about.st_size, about.st_mtime_ns)
+    else:
+        raise VelibError(f"neither a file nor a folder: {path}")
+
+
+def _list_glob(pattern: str) -> Iterator[LandingFile]:
+    for match in glob.iglob(pattern, recursive=True):
+        if os.path.isdir(match):
+            # `**` names every folder as well as what is in it; a folder that a pattern names is read like any other.
+            yield from _list_folder(os.path.abspath(match))
+        elif not _is_passing(os.path.basename(match)):
+            try:
+                about = os.stat(match)
+            except OSError:
+                continue  # vanished, or a dangling link
+            if stat.S_ISREG(about.st_mode):
+                yield LandingFile(_named(os.path.abspath(match)), about.st_size, about.st_mtime_ns)
+
+
+def _list_folder(folder: str) -> Iterator[LandingFile]:
+    pending, linked = [folder], set()
+    while pending:
+        current = pending.pop()
+        try:
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name.startswith("."):
+                        continue
+                    if name.endswith(SUFFIXES) and entry.is_file():
+                        try:
+                            about = entry.stat()
+                        except FileNotFoundError:
+                            continue
+                        yield LandingFile(_named(entry.path), about.st_size, about.st_mtime_ns)
+                    elif entry.is_dir():
+                        if entry.is_symlink():
+                            # A link may lead back to where it stands.
+                            real = os.path.realpath(entry.path)
+                            if real in linked or (current + os.sep).startswith(real + os.sep):
+                                continue
+                            linked.add(real)
+                        pending.append(entry.path)
+        except FileNotFoundError:
+            continue  # a collector may tidy up while we look
+        except OSError as error:
+            raise VelibError(f"cannot list {current}: {_why(error)}") from None
+
+
+def _list_remote(path: str) -> Iterator[LandingFile]:
+    filesystem, root = _filesystem(path)
+    try:
+        if glob.has_magic(root) and not filesystem.exists(root):
+            matches = filesystem.glob(root, detail=True)
+            infos = []
+            for name, info in matches.items():
+                if info["type"] == "directory":
+                    infos += [
+                        each for each in filesystem.find(name, detail=True).values() if _is_snapshot(each["name"])
+                    ]
+                elif not _is_passing(name.rsplit("/", 1)[-1]):
+                    infos.append(info)
+        elif filesystem.isdir(root):
+            everything = filesystem.find(root, detail=True).values()
+            infos = [info for info in everything if _is_snapshot(info["name"].removeprefix(root))]
+        elif filesystem.exists(root):
+            infos = [filesystem.info(root)]
+        else:
+            raise VelibError(f"no such file or folder: {path}")
+    except (OSError, ValueError) as error:
+        raise VelibError(f"cannot list {path}: {_why(error)}") from None
+    for info in infos:
+        if info["type"] == "file":
+            full = filesystem.unstrip_protocol(info["name"])
+            yield LandingFile(_named(full), int(info.get("size") or 0), _modified(info))
+
+
+def _filesystem(path: str) -> tuple[Any, str]:
+    import fsspec  # only where a path is not local: the import costs more than listing a thousand files
+
+    try:
+        filesystem, root = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError, OSError) as error:
+        raise VelibError(f"cannot open {path}: {_why(error)}") from None
+    return filesystem, root
+
+
+def _local(path: str) -> str | None:
+    """The local form of a path; None where it is not local."""
+    if path.startswith("file://"):
+        return path.removeprefix("file://")
+    return None if "://" in path else path
+
+
+def _is_passing(name: str) -> bool:
+    """Hidden, or not yet finished: a collector writes to such a name first."""
+    return name.startswith(".") or name.endswith(TEMPORARY)
+
+
+def _is_snapshot(relative: str) -> bool:
+    parts = relative.split("/")
+    return parts[-1].endswith(SUFFIXES) and not any(part.startswith(".") for part in parts)
+
+
+def _named(path: str) -> str:
+    if not path.isascii():
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = path.encode("utf-8", "backslashreplace").decode("ascii", "backslashreplace")
+            raise VelibError(f"the name of this file is not UTF-8, rename it: {shown}") from None
+    return path
+
+
+def _modified(info: dict[str, Any]) -> int | None:
+    for field in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value = info.get(field)
+        if isinstance(value, datetime):
+            return round(value.timestamp() * 1_000_000) * 1000
+        if isinstance(value, int | float):
+            return int(value * 1_000_000_000)
+    return None
+
+
+def _why(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(file: LandingFile, max_bytes: int) -> bytes:
+    """The content of a file, decompressed where it is gzip (by its bytes, not by its name).
+
+    Neither the file nor its content may be larger than `max_bytes`; no more than that is ever held, however little a
+    gzip bomb weighs on disk.
+    """
+    data = _read_local(file.path, max_bytes) if _local(file.path) is not None else _read_remote(file.path, max_bytes)
+    if not data:
+        raise UnreadableFile("empty_file", "the file is empty")
+    if data.startswith(MAGIC):
+        data = _decompress(data, max_bytes)
+        if not data:
+            raise UnreadableFile("empty_file", "the file is empty once decompressed")
+    return data
+
+
+def _read_local(path: str, max_bytes: int) -> bytes:
+    try:
+        # Not blocking: a pipe that took a file's place must not hang the load.
+        descriptor = os.open(_local(path) or path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as opened:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                raise UnreadableFile("unreadable", "not a regular file")
+            if about.st_size > max_bytes:
+                raise _too_large(f"{about.st_size:,} bytes", max_bytes)
+            data = opened.read(about.st_size + 1) or b""
+            while len(data) < about.st_size or len(data) > about.st_size:
+                # A short read, or a file that grew under our hands.
+                more = opened.read(max_bytes + 1 - len(data))
+                if not more:
+                    break
+                data += more
+                if len(data) > max_bytes:
+                    raise _too_large("it grows while being read", max_bytes)
+    except (OSError, ValueError) as error:
+        raise UnreadableFile("unreadable", _why(error)) from None
+    return data
+
+
+def _read_remote(path: str, max_bytes: int) -> bytes:
+    try:
+        filesystem, root = _filesystem(path)
+        with filesystem.open(root, "rb") as opened:
+            data: bytes = opened.read(max_bytes + 1)
+    except (OSError, ValueError, VelibError) as error:
+        raise UnreadableFile("unreadable", _why(error)) from None
+    if len(data) > max_bytes:
+        raise _too_large("more", max_bytes)
+    return data
+
+
+def _decompress(data: bytes, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = members = 0
+    rest: bytes = data
+    # The trailer says the size (of the last member, modulo 4 GiB). It may lie, so it is only a first guess: asking for
+    # just so much spares the decompressor growing its buffer, two thirds of its time.
+    guess = int.from_bytes(data[-4:], "little")
+    position = len(data)  # what follows `rest` in data; later members are fed in chunks, see below
+    while rest:
+        members += 1
+        if members > MAX_MEMBERS:
+            raise UnreadableFile("broken_gzip", f"more than {MAX_MEMBERS:,} gzip members")
+        member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        while not member.eof:
+            try:
+                room = max_bytes + 1 - size
+                part = member.decompress(rest, min(guess, room) if guess and not parts else room)
+            except (igzip_lib.IsalError, isal_zlib.error, EOFError, ValueError) as error:
+                raise UnreadableFile("broken_gzip", f"broken gzip: {_why(error)}") from None
+            parts.append(part)
+            size += len(part)
+            if size > max_bytes:
+                raise _too_large("decompressed", max_bytes)
+            if member.eof:
+                break
+            rest = b""
+            if member.needs_input:
+                if position >= len(data):
+                    raise UnreadableFile("truncated_gzip", f"the gzip stream ends early, after {size:,} bytes")
+                rest, position = data[position : position + _CHUNK], position + _CHUNK
+        # What a member leaves over is copied each time: whole only once, then in chunks.
+        left = member.unused_data
+        if len(left) > _CHUNK:
+            position = min(position, len(data)) - len(left)
+            rest, position = data[position : position + _CHUNK], position + _CHUNK
+        else:
+            rest = left
+        if not rest and position < len(data):
+            rest, position = data[position : position + _CHUNK], position + _CHUNK
+        rest = rest.lstrip(b"\0")  # padding after the last member is allowed
+        if rest and not rest.startswith(MAGIC[: len(rest)]):
+            raise UnreadableFile("broken_gzip", "something that is not gzip follows the gzip stream")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(what: str, max_bytes: int) -> UnreadableFile:
+    return UnreadableFile("too_large", f"too large ({what}): the limit is {max_bytes:,} bytes")
