@@ -1,7 +1,7 @@
 """When a snapshot was captured, from its file name. What a payload states about its time is the formats' business.
 
-The last `YYYYMMDD_HHMMSS` or `YYYYMMDDTHHMMSS` of the file name counts (folders do not), then optionally `_CEST`, `_CET`,
-`_UTC` or `Z`, with or without the underscore. Without a suffix the time is local in the feed's zone:
+The last `YYYYMMDD_HHMMSS` or `YYYYMMDDTHHMMSS` of the file name counts (folders do not), then optionally `_CEST`,
+`_CET`, `_UTC` or `Z`, with or without the underscore. Without a suffix the time is local in the feed's zone:
 
 - in the hour that October's clock change repeats, the first one (summer time) is meant: a collector that writes local
   times without a suffix overwrites that hour anyway, and its files keep their order up to the change;
@@ -37,7 +37,8 @@ def from_name(path: str, zone: ZoneInfo = PARIS) -> datetime | None:
         return None
     day, clock, suffix = stamps[-1]
     try:
-        local = datetime(int(day[:4]), int(day[4:6]), int(day[6:]), int(clock[:2]), int(clock[2:4]), int(clock[4:]))
+        date = int(day[:4]), int(day[4:6]), int(day[6:])
+        local = datetime(*date, int(clock[:2]), int(clock[2:4]), int(clock[4:]))  # noqa: DTZ001 (its zone follows)
         if suffix:
             return local.replace(tzinfo=_OFFSETS[suffix.upper()]).astimezone(UTC)
         instant = local.replace(tzinfo=zone).astimezone(UTC)

@@ -1,9 +1,10 @@
 """The landing zone: which files there are, and the bytes of one. What the bytes mean is the formats' business.
 
-Local files take a direct way (os.scandir, open); everything else goes through fsspec. An archive has a million files, and
-a file that someone drops in may be anything: reading is bounded in size, and a bad file is an UnreadableFile, not a crash.
+Local files take a direct way (os.scandir, open); everything else goes through fsspec. An archive has a million files,
+and a file that someone drops in may be anything: reading is bounded in size, and a bad file is an UnreadableFile.
 """
 
+# ruff: noqa: PTH100, PTH112, PTH116, PTH119 (a path is a string here: a Path costs more than the stat of a file)
 from __future__ import annotations
 
 import glob
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 
 from warehouse.errors import VelibError
 
@@ -26,6 +27,7 @@ MAGIC = b"\x1f\x8b"
 # A file of very many tiny gzip members costs time out of proportion to its size. bgzip makes 57 of a Paris snapshot.
 MAX_MEMBERS = 10_000
 _CHUNK = 256 * 1024
+_GZIP_ERRORS: tuple[type[Exception], ...] = (igzip_lib.IsalError, EOFError, ValueError)  # type: ignore[assignment]
 
 
 class LandingFile(NamedTuple):
@@ -36,7 +38,7 @@ class LandingFile(NamedTuple):
     modified_ns: int | None
 
 
-class UnreadableFile(Exception):
+class UnreadableFile(Exception):  # noqa: N818 (what is wrong with a file, not with the program)
     """A file whose bytes cannot be had."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -144,9 +146,8 @@ def _list_remote(path: str) -> Iterator[LandingFile]:
             infos = []
             for name, info in matches.items():
                 if info["type"] == "directory":
-                    infos += [
-                        each for each in filesystem.find(name, detail=True).values() if _is_snapshot(each["name"])
-                    ]
+                    inside = filesystem.find(name, detail=True).values()
+                    infos += [each for each in inside if _is_snapshot(each["name"].removeprefix(name))]
                 elif not _is_passing(name.rsplit("/", 1)[-1]):
                     infos.append(info)
         elif filesystem.isdir(root):
@@ -271,46 +272,43 @@ def _read_remote(path: str, max_bytes: int) -> bytes:
 
 
 def _decompress(data: bytes, max_bytes: int) -> bytes:
+    """All gzip members of the data, one after the other, never more than `max_bytes` of them."""
     parts: list[bytes] = []
-    size = members = 0
-    rest: bytes = data
+    size = members = position = 0
     # The trailer says the size (of the last member, modulo 4 GiB). It may lie, so it is only a first guess: asking for
     # just so much spares the decompressor growing its buffer, two thirds of its time.
     guess = int.from_bytes(data[-4:], "little")
-    position = len(data)  # what follows `rest` in data; later members are fed in chunks, see below
-    while rest:
+    while position < len(data):
         members += 1
         if members > MAX_MEMBERS:
             raise UnreadableFile("broken_gzip", f"more than {MAX_MEMBERS:,} gzip members")
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        while not member.eof:
+        # A member copies what it leaves over, so only the first, mostly the only one, is given everything.
+        feed = data[position : position + _CHUNK] if position else data
+        position += len(feed)
+        while True:
+            room = max_bytes + 1 - size
             try:
-                room = max_bytes + 1 - size
-                part = member.decompress(rest, min(guess, room) if guess and not parts else room)
-            except (igzip_lib.IsalError, isal_zlib.error, EOFError, ValueError) as error:
+                part = member.decompress(feed, min(guess, room) if guess and not parts else room)
+            except _GZIP_ERRORS as error:
                 raise UnreadableFile("broken_gzip", f"broken gzip: {_why(error)}") from None
             parts.append(part)
             size += len(part)
             if size > max_bytes:
-                raise _too_large("decompressed", max_bytes)
+                raise _too_large("once decompressed", max_bytes)
             if member.eof:
                 break
-            rest = b""
+            feed = b""
             if member.needs_input:
                 if position >= len(data):
                     raise UnreadableFile("truncated_gzip", f"the gzip stream ends early, after {size:,} bytes")
-                rest, position = data[position : position + _CHUNK], position + _CHUNK
-        # What a member leaves over is copied each time: whole only once, then in chunks.
-        left = member.unused_data
-        if len(left) > _CHUNK:
-            position = min(position, len(data)) - len(left)
-            rest, position = data[position : position + _CHUNK], position + _CHUNK
-        else:
-            rest = left
-        if not rest and position < len(data):
-            rest, position = data[position : position + _CHUNK], position + _CHUNK
-        rest = rest.lstrip(b"\0")  # padding after the last member is allowed
-        if rest and not rest.startswith(MAGIC[: len(rest)]):
+                feed = data[position : position + _CHUNK]
+                position += len(feed)
+        position -= len(member.unused_data)
+        follows = data[position : position + 2]
+        if follows.startswith(b"\0") and not data[position:].strip(b"\0"):
+            break  # padding, as some archivers leave it
+        if not follows.startswith(MAGIC[: len(follows)]):
             raise UnreadableFile("broken_gzip", "something that is not gzip follows the gzip stream")
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -179,7 +179,5 @@ def storable(station: Station, entry: bytes) -> Station:
         for part in parts:
             for field, value in zip(part._fields, part, strict=True) if part is not None else ():
                 if isinstance(value, str) and "\0" in value:
-                    raise FormatError(
-                        "wrong_shape", f"{field} in {ENTRY} holds a NUL character, which cannot be stored"
-                    )
+                    raise FormatError("wrong_shape", f"{field} in {ENTRY} holds a NUL character")
     return station

@@ -6,6 +6,7 @@ own: the two are captured at different times, and a document without status must
 `last_reported` ticks and is not tracked.
 """
 
+# ruff: noqa: N815 (the feed's own names)
 from __future__ import annotations
 
 from datetime import UTC, datetime

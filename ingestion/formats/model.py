@@ -1,7 +1,7 @@
-"""What every snapshot format is read into: a station, its status, its attributes, its bikes; and the interface of a format.
+"""What every snapshot format is read into: a station, its status, its attributes, its bikes; and a format's interface.
 
-Only types belong here: no reading, no rule. Change capture compares these tuples field by field, so each field is tracked:
-a field that ticks without meaning (`dueDate`, `last_reported`) must not be added.
+Only types belong here: no reading, no rule. Change capture compares these tuples field by field, so each field is
+tracked: a field that ticks without meaning (`dueDate`, `last_reported`) must not be added.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-# A raw station entry as `Format.split` gives it. What it is made of is the format's own business; two entries are
-# equal exactly when their content is the same to the loader, so it may compare them without parsing.
+# A raw station entry as `Format.split` gives it; what it is made of is the format's own business. Equal entries
+# parse to equal stations, so the loader need not parse them. Unequal ones may do so too: spacing, or an untracked
+# field, may be all that differs.
 Entry = Any
 
 

@@ -1,7 +1,8 @@
-"""`nextbike`: the live map, countries > cities > places. A place is a station (`spot`) or a bike in the street (`bike`).
+"""`nextbike`: the live map, countries > cities > places. A place is a station (`spot`) or a bike in the street.
 
-Whether a bike is electric is not said of each bike. A file-level rule tells: a bike type is electric when any bike of that
-type in this file states a battery. So each entry carries the file's electric types: when they change, every entry differs.
+Whether a bike is electric is not said of each bike. A file-level rule tells: a bike type is electric when any bike of
+that type in this file states a battery. So each entry carries the file's electric types: when they change, every entry
+differs.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Nextbike:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:
+    def feed(self, payload: bytes) -> str:  # noqa: ARG002
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -166,10 +167,9 @@ class Nextbike:
         place = decode(_place, entry.place, ENTRY)
         if place.spot is None and place.bike is None:
             raise FormatError("missing_field", f"field `spot` is missing in {ENTRY}")
-        is_station = flag(place.spot, "spot")
-        bikes = tuple(
-            _bike(bike, entry.electric_types, None if is_station else place) for bike in place.bike_list or ()
-        )
+        is_station = bool(flag(place.spot, "spot"))
+        street = None if is_station else place
+        bikes = tuple(_bike(bike, entry.electric_types, street) for bike in place.bike_list or ())
         if not is_station:
             return storable(Station(None, None, None, bikes, place.bikes), bytes(entry.place))
         if place.number is None:
@@ -177,7 +177,7 @@ class Nextbike:
         if place.bikes is None:
             raise FormatError("missing_field", f"field `bikes` is missing in {ENTRY}")
         if entry.city_name is not None and "\0" in entry.city_name:
-            raise FormatError("wrong_shape", f"the city of {ENTRY} holds a NUL character, which cannot be stored")
+            raise FormatError("wrong_shape", f"the city of {ENTRY} holds a NUL character")
         state = "Operative"
         if flag(place.maintenance, "maintenance"):
             state = "Work in progress"
@@ -221,5 +221,5 @@ class Nextbike:
         )
         return storable(Station(key(place.number), attributes, status, bikes, place.bikes), bytes(entry.place))
 
-    def captured_at(self, payload: bytes) -> datetime | None:
+    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
         return None

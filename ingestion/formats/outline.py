@@ -13,11 +13,11 @@ import msgspec
 from ingestion.formats.decoding import decode, plain
 from ingestion.formats.errors import FormatError
 
-_PREFIX = 32768
+_PREFIX = 65536  # a station with every bike of a large one takes a third of this
 _FIRST_ENTRIES = 3
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_items = msgspec.json.Decoder(list[msgspec.Raw])
+_members: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _anything = msgspec.json.Decoder(msgspec.Raw)
 _scan = json.JSONDecoder().raw_decode
 
@@ -51,7 +51,7 @@ def keys_of(entries: list[msgspec.Raw]) -> frozenset[str]:
     keys: set[str] = set()
     for entry in entries[:_FIRST_ENTRIES]:
         if bytes(entry).startswith(b"{"):
-            keys.update(decode(_members, entry))
+            keys.update(members(entry))
     return frozenset(keys)
 
 

@@ -4,6 +4,7 @@ A full Paris snapshot is 3.7 MB: it is split into raw entries without decoding t
 bytes; only entries that differ are parsed.
 """
 
+# ruff: noqa: N815 (the feed's own names)
 from __future__ import annotations
 
 from datetime import datetime
@@ -150,7 +151,7 @@ class VelibApp:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:
+    def feed(self, payload: bytes) -> str:  # noqa: ARG002
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -203,5 +204,5 @@ class VelibApp:
         bikes = _bikes(raw.bikes) if raw.bikes else ()
         return storable(Station(key(station.code), attributes, status, bikes, available), bytes(entry))
 
-    def captured_at(self, payload: bytes) -> datetime | None:
+    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
         return None  # dueDate is a station's opening date

@@ -1,7 +1,7 @@
 """`velib_opendata`: opendata.paris.fr, dataset velib-disponibilite-en-temps-reel, in its three envelopes. Counts only.
 
-`duedate` is no time of capture: it refreshes hourly and even goes back. Rows without a station code occur, whole files of
-them too; they are no station, and stay countable as such.
+`duedate` is no time of capture: it refreshes hourly and even goes back. Rows without a station code occur, whole files
+of them too; they are no station, and stay countable as such.
 """
 
 from __future__ import annotations
@@ -11,8 +11,19 @@ from datetime import datetime
 import msgspec
 
 from ingestion.formats import outline
-from ingestion.formats.decoding import Count, Flag, Latitude, Longitude, Text, decode, flag, plain, storable, text
-from ingestion.formats.decoding import MAX_KEY_LENGTH
+from ingestion.formats.decoding import (
+    MAX_KEY_LENGTH,
+    Count,
+    Flag,
+    Latitude,
+    Longitude,
+    Text,
+    decode,
+    flag,
+    plain,
+    storable,
+    text,
+)
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Entry, Station, Status
 
@@ -79,7 +90,7 @@ class VelibOpendata:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:
+    def feed(self, payload: bytes) -> str:  # noqa: ARG002
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -153,5 +164,5 @@ class VelibOpendata:
         )
         return storable(Station(code, attributes, status, (), None), bytes(entry))
 
-    def captured_at(self, payload: bytes) -> datetime | None:
+    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
         return None
