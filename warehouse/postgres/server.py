@@ -16,6 +16,7 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -234,7 +235,8 @@ class Server:
                 return
         processes.end_left_over(self.data, patience=2)
         postmaster = self._postmaster()
-        if postmaster is not None and processes.is_alive(postmaster.pid) and not processes.left_over(self.data):
+        lies = postmaster is None or processes.is_alive(postmaster.pid)  # cut short by a crash, or about another program
+        if lies and not processes.left_over(self.data):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _launch(self) -> int:
@@ -377,10 +379,16 @@ class Server:
         dbt_profile.refresh(self.home)
 
 
+# "Do you speak TLS?" in PostgreSQL's protocol; the answer is one letter, from a session that the postmaster has to make for it.
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
+
+
 def _answers(port: int) -> bool:
+    """Whether PostgreSQL answers. That the port is open would not do: a killed server's stays so for an instant."""
     try:
-        with socket.create_connection((HOST, port), timeout=5):
-            return True
+        with socket.create_connection((HOST, port), timeout=5) as connection:
+            connection.sendall(_SSL_REQUEST)
+            return connection.recv(1) in (b"N", b"S")
     except OSError:
         return False
 
