@@ -17,7 +17,7 @@ class _Shown(click.ClickException):
 
     def __init__(self, error: VelibError) -> None:
         super().__init__(" ".join(str(error).split()))
-        self.exit_code = error.exit_code
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click sets it on instances too
 
     def show(self, file: Any = None) -> None:
         click.echo(f"error: {self.message}", file=file or sys.stderr)

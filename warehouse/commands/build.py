@@ -82,7 +82,13 @@ def _run(command: Sequence[str], lock: int) -> tuple[int, list[str]]:
     problems: list[str] = []
     tail: deque[str] = deque(maxlen=_TAIL)
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     process = subprocess.Popen(
         command,
         cwd=settings.dbt_project(),
@@ -104,7 +110,9 @@ def _run(command: Sequence[str], lock: int) -> tuple[int, list[str]]:
             if level == "error" or (level == "warn" and "index" in data):
                 problems.append(message)
             if isinstance(data.get("index"), int) and isinstance(data.get("total"), int):
-                progress.update(task, total=data["total"], completed=data["index"] - 1, description="building and testing")
+                progress.update(
+                    task, total=data["total"], completed=data["index"] - 1, description="building and testing"
+                )
     if process.returncode != 0 and not problems:
         problems = list(tail)
     return process.returncode, problems
@@ -115,7 +123,11 @@ def _events(lines: Iterator[str] | Any) -> Iterator[dict[str, Any]]:
         try:
             event = json.loads(line)
             info = event["info"]
-            yield {"message": info.get("msg") or "", "level": info.get("level") or "info", "data": event.get("data") or {}}
+            yield {
+                "message": info.get("msg") or "",
+                "level": info.get("level") or "info",
+                "data": event.get("data") or {},
+            }
         except (ValueError, KeyError, TypeError):
             text = line.rstrip()  # a traceback, or a library's warning
             if text:

@@ -66,7 +66,9 @@ def status() -> None:
 
         with connect() as connection:
             info = connection.info
-            click.echo(f"your own server ({settings.DATABASE_URL}): {info.host}:{info.port}, database {info.dbname}, reachable")
+            click.echo(
+                f"your own server ({settings.DATABASE_URL}): {info.host}:{info.port}, database {info.dbname}, reachable"
+            )
         return
     from warehouse.postgres import Server
 
@@ -87,5 +89,7 @@ def _url(reader: bool) -> str:
     if not reader:
         return administrator
     if settings.external_database_url():
-        raise VelibError(f"on your own server the password of {READER} is yours to give; the embedded server's is known")
+        raise VelibError(
+            f"on your own server the password of {READER} is yours to give; the embedded server's is known"
+        )
     return Server(settings.velib_home()).url(role=READER)

@@ -235,7 +235,9 @@ class Server:
                 return
         processes.end_left_over(self.data, patience=2)
         postmaster = self._postmaster()
-        lies = postmaster is None or processes.is_alive(postmaster.pid)  # cut short by a crash, or about another program
+        lies = postmaster is None or processes.is_alive(
+            postmaster.pid
+        )  # cut short by a crash, or about another program
         if lies and not processes.left_over(self.data):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
