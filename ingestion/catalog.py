@@ -1,0 +1,305 @@
+"""What the raw schema knows of files and snapshots, and the small tables the loader keeps beside dlt's.
+
+The SQL of the loader lives here. A row of raw.snapshots counts when the load that wrote it is complete and no later
+complete load wrote the same feed and capture time again; a change set counts when its snapshot row does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ingestion.extract import Duplicate, Quarantined
+from ingestion.landing import LandingFile
+from ingestion.network_state import Counts
+from ingestion.timeline import LoadedSnapshot
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
+LOAD_LOCK = 0x7E11B_10AD
+
+# The files that are known without a snapshot of their own. dlt does not write these: they are kept up to date in place.
+_BOOKKEEPING = """
+create schema if not exists raw;
+create sequence if not exists raw.change_set_id_seq as integer;
+create table if not exists raw.quarantined_files (
+    path text not null,
+    content_hash text not null,
+    reason text not null,
+    detail text not null,
+    feed text,
+    snapshot_at timestamptz,
+    file_bytes bigint not null,
+    file_modified_ns bigint,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    resolved_at timestamptz,
+    primary key (path, content_hash)
+);
+create table if not exists raw.duplicate_files (
+    path text primary key,
+    content_hash text not null,
+    feed text not null,
+    snapshot_at timestamptz not null,
+    file_bytes bigint not null,
+    file_modified_ns bigint
+);
+"""
+
+# dlt makes the tables of the change sets; these serve the loader's look-ups and dbt's reading of what is new.
+_INDEXES = """
+create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
+create index if not exists snapshots_by_file on raw.snapshots (file);
+create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
+create index if not exists station_changes_by_change_set
+    on raw.station_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists station_attribute_changes_by_change_set
+    on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists bike_changes_by_change_set
+    on raw.bike_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+"""
+
+_LOADED_COLUMNS = """
+    s.feed, s.snapshot_at, s.previous_snapshot_at, s.change_set_id, s.file, s.file_bytes, s.file_modified_ns,
+    s.content_hash, s.station_count, s.station_without_code_count, s.station_listed_twice_count, s.bike_count,
+    s.bike_in_street_count, s.bike_listed_twice_count
+"""
+
+_COMPLETE = "exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)"
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file of which the outcome is known: by path, and by content where the time stamp does not tell."""
+
+    path: str
+    size: int
+    modified_ns: int | None
+    content_hash: str
+    is_quarantined: bool
+
+    def is_same(self, file: LandingFile) -> bool:
+        """Whether the file is surely the one known, without reading it."""
+        return self.modified_ns is not None and (self.size, self.modified_ns) == (file.size, file.modified_ns)
+
+
+@contextmanager
+def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
+    """Hold the load lock. Calls `on_wait` once when another load has it. `connection` must be in autocommit mode."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (LOAD_LOCK,))
+        if not _one(cursor)[0]:
+            if on_wait:
+                on_wait()
+            cursor.execute("select pg_advisory_lock(%s)", (LOAD_LOCK,))
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
+
+
+def ensure_bookkeeping(connection: Connection) -> None:
+    """Make the loader's own tables where they are missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BOOKKEEPING)
+
+
+def ensure_indexes(connection: Connection) -> None:
+    """Index dlt's tables, once they are there."""
+    with connection.cursor() as cursor:
+        for statement in _INDEXES.split(";"):
+            table = statement.partition(" on ")[2].split()[:1] or statement.partition("on ")[2].split()[:1]
+            if table and _exists(cursor, table[0]):
+                cursor.execute(statement)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nothing has been loaded yet: dlt's tables are not there."""
+    with connection.cursor() as cursor:
+        return not (_exists(cursor, "raw.snapshots") and _exists(cursor, "raw._dlt_loads"))
+
+
+def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
+    """The known ones of these paths. A path that is both loaded and quarantined (a damaged rewrite) is known as the latter."""
+    known: dict[str, KnownFile] = {}
+    with connection.cursor() as cursor:
+        if not is_empty(connection):
+            cursor.execute(
+                f"""
+                select distinct on (s.file) s.file, s.file_bytes, s.file_modified_ns, s.content_hash, false
+                from raw.snapshots s where s.file = any(%s) and {_COMPLETE}
+                order by s.file, s.change_set_id desc
+                """,
+                (list(paths),),
+            )
+            known |= {row[0]: KnownFile(*row) for row in cursor}
+        cursor.execute(
+            """
+            select path, file_bytes, file_modified_ns, content_hash, false from raw.duplicate_files where path = any(%s)
+            """,
+            (list(paths),),
+        )
+        known |= {row[0]: KnownFile(*row) for row in cursor}
+        cursor.execute(
+            """
+            select distinct on (path) path, file_bytes, file_modified_ns, content_hash, true
+            from raw.quarantined_files where path = any(%s) and resolved_at is null
+            order by path, last_seen_at desc
+            """,
+            (list(paths),),
+        )
+        known |= {row[0]: KnownFile(*row) for row in cursor}
+    return known
+
+
+def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> list[LoadedSnapshot]:
+    """For each time the loaded snapshot of that time and those next to it, before and after, each once."""
+    if is_empty(connection):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            select distinct on (s.snapshot_at) s.*
+            from unnest(%(times)s::timestamptz[]) as t (at)
+            cross join lateral (
+                (select {_LOADED_COLUMNS} from raw.snapshots s
+                 where s.feed = %(feed)s and s.snapshot_at < t.at and {_COMPLETE}
+                 order by s.snapshot_at desc, s.change_set_id desc limit 1)
+                union all
+                (select {_LOADED_COLUMNS} from raw.snapshots s
+                 where s.feed = %(feed)s and s.snapshot_at = t.at and {_COMPLETE}
+                 order by s.change_set_id desc limit 1)
+                union all
+                (select {_LOADED_COLUMNS} from raw.snapshots s
+                 where s.feed = %(feed)s and s.snapshot_at > t.at and {_COMPLETE}
+                 order by s.snapshot_at, s.change_set_id desc limit 1)
+            ) as s
+            order by s.snapshot_at
+            """,
+            {"feed": feed, "times": list(times)},
+        )
+        return [_loaded(row) for row in cursor]
+
+
+def conflicting_files(connection: Connection, feed: str, times: Sequence[datetime]) -> list[tuple[datetime, LandingFile]]:
+    """Files that lost their capture time to another file: they stand again when that one is rewritten."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select snapshot_at, path, file_bytes from raw.quarantined_files
+            where reason = 'conflicting_capture_time' and resolved_at is null
+                and feed = %s and snapshot_at = any(%s::timestamptz[])
+            """,
+            (feed, list(times)),
+        )
+        return [(at, LandingFile(path, size, None)) for at, path, size in cursor]
+
+
+def next_change_set_ids(connection: Connection, count: int) -> int:
+    """Reserve `count` consecutive ids and return the first. The load lock makes them ascend in order of completion."""
+    with connection.cursor() as cursor:
+        cursor.execute("select min(nextval('raw.change_set_id_seq')) from generate_series(1, %s)", (count,))
+        first: int = _one(cursor)[0]
+        return first
+
+
+def record_outcomes(
+    connection: Connection,
+    quarantined: Iterable[Quarantined],
+    duplicates: Iterable[Duplicate],
+    unchanged: Iterable[LandingFile],
+    now: datetime,
+) -> None:
+    """Keep what became of the files that are no new snapshots. Runs after the load is complete, and may be repeated."""
+    with connection.cursor() as cursor:
+        for item in quarantined:
+            cursor.execute(
+                """
+                insert into raw.quarantined_files values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, null)
+                on conflict (path, content_hash) do update set
+                    reason = excluded.reason, detail = excluded.detail, feed = excluded.feed,
+                    snapshot_at = excluded.snapshot_at, file_bytes = excluded.file_bytes,
+                    file_modified_ns = excluded.file_modified_ns, last_seen_at = excluded.last_seen_at,
+                    resolved_at = null
+                """,
+                (
+                    *(item.file.path, item.content_hash, item.reason, item.detail, item.feed, item.captured_at),
+                    *(item.file.size, item.file.modified_ns, now, now),
+                ),
+            )
+            cursor.execute(
+                """
+                update raw.quarantined_files set resolved_at = %s
+                where path = %s and content_hash <> %s and resolved_at is null
+                """,
+                (now, item.file.path, item.content_hash),
+            )
+            cursor.execute("delete from raw.duplicate_files where path = %s", (item.file.path,))
+        for copy in duplicates:
+            cursor.execute(
+                """
+                insert into raw.duplicate_files values (%s, %s, %s, %s, %s, %s)
+                on conflict (path) do update set
+                    content_hash = excluded.content_hash, feed = excluded.feed, snapshot_at = excluded.snapshot_at,
+                    file_bytes = excluded.file_bytes, file_modified_ns = excluded.file_modified_ns
+                """,
+                (
+                    *(copy.file.path, copy.content_hash, copy.feed, copy.captured_at),
+                    *(copy.file.size, copy.file.modified_ns),
+                ),
+            )
+            _resolve(cursor, copy.file.path, now)
+        for file in unchanged:
+            cursor.execute(
+                "update raw.snapshots set file_bytes = %s, file_modified_ns = %s where file = %s",
+                (file.size, file.modified_ns, file.path),
+            )
+            _resolve(cursor, file.path, now)
+
+
+def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) -> None:
+    """Files that count now: their quarantine is over, and they are nobody's duplicate."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update raw.quarantined_files set resolved_at = %s where path = any(%s) and resolved_at is null",
+            (now, list(paths)),
+        )
+        cursor.execute("delete from raw.duplicate_files where path = any(%s)", (list(paths),))
+
+
+def see_again(connection: Connection, paths: Sequence[str], now: datetime) -> None:
+    """Note that quarantined files are still there."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update raw.quarantined_files set last_seen_at = %s where path = any(%s) and resolved_at is null",
+            (now, list(paths)),
+        )
+
+
+def _resolve(cursor: Any, path: str, now: datetime) -> None:
+    cursor.execute(
+        "update raw.quarantined_files set resolved_at = %s where path = %s and resolved_at is null", (now, path)
+    )
+
+
+def _loaded(row: tuple[Any, ...]) -> LoadedSnapshot:
+    feed, at, previous_at, change_set_id, path, size, modified_ns, digest, *counts = row
+    return LoadedSnapshot(
+        feed, at, previous_at, change_set_id, LandingFile(path, size, modified_ns), digest, Counts(*counts)
+    )
+
+
+def _exists(cursor: Any, table: str) -> bool:
+    cursor.execute("select to_regclass(%s) is not null", (table,))
+    return bool(_one(cursor)[0])
+
+
+def _one(cursor: Any) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = cursor.fetchone()
+    return row

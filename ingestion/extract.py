@@ -1,0 +1,320 @@
+"""A span of snapshots read into change sets: the work of one worker process, the same work without one.
+
+A worker gets the whole timeline of the batch and the span that is its own. It starts from the nearest acceptable
+snapshot before the span and walks forward. Whether a file is acceptable depends on that file alone, so two workers
+never disagree. No database here: what comes out is Arrow tables and the outcomes that are not snapshots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import xxhash
+
+from ingestion import arrow
+from ingestion.formats import FORMATS, Format, FormatError, detect
+from ingestion.landing import LandingFile, UnreadableFile, read
+from ingestion.network_state import NetworkState, Reading
+from ingestion.timeline import LoadedSnapshot, Slot
+
+# A file changed so short a time before it was read may change again within its time stamp's grain: such a stamp is not
+# kept, and the next load compares the content instead (as git does with its index).
+RACY_NANOSECONDS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What every file of a batch is taken for: its feed and format, and how large it may be once decompressed."""
+
+    feed: str
+    format_name: str
+    max_bytes: int
+    feed_is_forced: bool = False
+    format_is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file that cannot count, and why."""
+
+    file: LandingFile
+    content_hash: str
+    reason: str
+    detail: str
+    feed: str | None = None
+    captured_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A file with the content of the snapshot that counts for its capture time."""
+
+    file: LandingFile
+    content_hash: str
+    feed: str
+    captured_at: datetime
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """A file of another feed than the batch's: to be planned again under its own."""
+
+    file: LandingFile
+    captured_at: datetime
+    feed: str
+    format_name: str
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a file says of itself, without being compared with another."""
+
+    file: LandingFile
+    captured_at: datetime | None  # None: the payload states no time
+    feed: str
+    format_name: str
+
+
+@dataclass
+class SpanResult:
+    """What a span came to. `tables` holds Arrow IPC by table (see ingestion.arrow)."""
+
+    tables: dict[str, bytes] = field(default_factory=dict)
+    snapshots: int = 0
+    changes: int = 0
+    quarantined: list[Quarantined] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    misplaced: list[Misplaced] = field(default_factory=list)
+    unchanged: list[LandingFile] = field(default_factory=list)
+    loaded_paths: list[str] = field(default_factory=list)
+    # Loaded snapshots whose file is gone or rewritten: the span has to be done again with their content (Slot.content).
+    needs_content: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Payload:
+    file: LandingFile
+    data: bytes
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class _Winner:
+    """The content that counts for a slot: a new file's, or the loaded snapshot's."""
+
+    reading: Reading
+    payload: _Payload | None  # None: content rebuilt from the change sets
+    is_new: bool
+
+
+class _MissingContent(Exception):
+    """A loaded snapshot's file is gone or rewritten."""
+
+
+def content_hash(payload: bytes) -> str:
+    """The identity of a payload, decompressed: XXH3, 128 bits, as 32 hex digits."""
+    return xxhash.xxh3_128_hexdigest(payload)
+
+
+def extract_span(slots: Sequence[Slot], start: int, stop: int, expected: Expected) -> SpanResult:
+    """Read the slots `start` to `stop` into change sets. Raises nothing for what files can do wrong."""
+    return _Span(slots, start, stop, expected).run()
+
+
+def inspect(file: LandingFile, max_bytes: int, format_name: str | None) -> Inspected | Quarantined:
+    """Read a file for its feed, format and stated time: of a file whose name has no time, and of a batch's first."""
+    digest = ""
+    try:
+        data, file = _read(file, max_bytes)
+        digest = content_hash(data)
+        found = FORMATS[format_name] if format_name else detect(data)
+        return Inspected(file, found.captured_at(data), found.feed(data), found.name)
+    except (UnreadableFile, FormatError) as error:
+        return _quarantined(file, digest, error, None, None)
+
+
+def _quarantined(
+    file: LandingFile, digest: str, error: UnreadableFile | FormatError, feed: str | None, captured_at: datetime | None
+) -> Quarantined:
+    if isinstance(error, UnreadableFile):
+        if error.reason == "unreadable":  # it may be readable the next time, without having changed
+            file = file._replace(modified_ns=None)
+        return Quarantined(file, digest, error.reason, error.detail, feed, captured_at)
+    return Quarantined(file, digest, error.reason, str(error), feed, captured_at)
+
+
+class _Span:
+    def __init__(self, slots: Sequence[Slot], start: int, stop: int, expected: Expected) -> None:
+        self.slots, self.start, self.stop, self.expected = slots, start, stop, expected
+        self.format: Format = FORMATS[expected.format_name]
+        self.result = SpanResult()
+        self.rows = arrow.ChangeSetRows(expected.feed, expected.format_name)
+
+    def run(self) -> SpanResult:
+        previous, state = self._before_span()
+        for index in range(self.start, self.stop):
+            if self.result.needs_content:
+                break
+            slot = self.slots[index]
+            try:
+                winner = self._settle(slot, state, report=True)
+            except _MissingContent:
+                self.result.needs_content.append(index)
+                break
+            if winner is None:
+                continue
+            changes, counts = state.advance(winner.reading)
+            if winner.payload is None:
+                counts = _loaded(slot).counts
+            # A loaded snapshot is written again only when its neighbour before is a new one.
+            if winner.is_new or (previous is not None and previous[1]):
+                source = winner.payload.file if winner.payload else _loaded(slot).file
+                digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
+                self.rows.add(
+                    slot.change_set_id, slot.captured_at, previous[0] if previous else None, source, digest, counts, changes
+                )
+                if winner.is_new:
+                    self.result.snapshots += 1
+                    self.result.loaded_paths.append(source.path)
+                self.result.changes += len(changes.stations) + len(changes.attributes) + len(changes.bikes)
+            previous = (slot.captured_at, winner.is_new)
+        if not self.result.needs_content:
+            self.result.tables = self.rows.to_ipc()
+        return self.result
+
+    def _before_span(self) -> tuple[tuple[datetime, bool] | None, NetworkState]:
+        """The nearest acceptable snapshot before the span, as (capture time, is new) and state."""
+        state = NetworkState(self.format)
+        for index in range(self.start - 1, -1, -1):
+            slot = self.slots[index]
+            try:
+                winner = self._settle(slot, state, report=False)
+            except _MissingContent:
+                self.result.needs_content.append(index)
+                break
+            if winner is not None:
+                state.advance(winner.reading)
+                return (slot.captured_at, winner.is_new), state
+        return None, state
+
+    def _settle(self, slot: Slot, state: NetworkState, report: bool) -> _Winner | None:
+        """Decide which content counts for a capture time. `report` says whether this span is the one to tell of it."""
+        if not slot.candidates:
+            return self._loaded_content(slot, state)
+        accepted: list[tuple[_Payload, Reading]] = []
+        for file in slot.candidates:
+            found = self._read_candidate(slot, file, state, report)
+            if found is not None:
+                accepted.append(found)
+        loaded = slot.loaded
+        unchanged: Reading | None = None
+        if loaded is not None:
+            # The loaded snapshot's own file, read again: with the same content nothing is new; rewritten, it counts by its
+            # new content; unreadable now, it is not here and the old content stays: a damaged file takes nothing away.
+            own = next((pair for pair in accepted if pair[0].file.path == loaded.file.path), None)
+            if own is not None and own[0].content_hash == loaded.content_hash:
+                accepted.remove(own)
+                unchanged = own[1]
+                if report:
+                    self.result.unchanged.append(own[0].file)
+            elif own is not None:
+                loaded = None
+        if unchanged is not None and not accepted:
+            return self._kept(slot, unchanged)
+        if not accepted:
+            return self._loaded_content(slot, state) if loaded is not None else None
+        accepted.sort(key=lambda pair: (pair[0].content_hash, pair[0].file.path))
+        best, reading = accepted[0]
+        if loaded is not None and loaded.content_hash <= best.content_hash:
+            if report:
+                for payload, _ in accepted:
+                    self._report_loser(slot, payload, loaded.content_hash, loaded.file.path)
+            if loaded.content_hash == best.content_hash:
+                unchanged = reading
+            return self._kept(slot, unchanged) if unchanged is not None else self._loaded_content(slot, state)
+        if report:
+            for payload, _ in accepted[1:]:
+                self._report_loser(slot, payload, best.content_hash, best.file.path)
+            if loaded is not None:
+                lost = _Payload(loaded.file, b"", loaded.content_hash)
+                self._report_loser(slot, lost, best.content_hash, best.file.path)
+        return _Winner(reading, best, is_new=True)
+
+    def _read_candidate(
+        self, slot: Slot, file: LandingFile, state: NetworkState, report: bool
+    ) -> tuple[_Payload, Reading] | None:
+        digest = ""
+        try:
+            data, file = _read(file, self.expected.max_bytes)
+            digest = content_hash(data)
+            if not self._is_expected(data):
+                other = detect(data)
+                if report:
+                    feed = self.expected.feed if self.expected.feed_is_forced else other.feed(data)
+                    self.result.misplaced.append(Misplaced(file, slot.captured_at, feed, other.name))
+                return None
+            return _Payload(file, data, digest), state.read(data)
+        except (UnreadableFile, FormatError) as error:
+            if report:
+                feed = self.expected.feed if digest else None
+                self.result.quarantined.append(_quarantined(file, digest, error, feed, slot.captured_at))
+            return None
+
+    def _is_expected(self, data: bytes) -> bool:
+        if self.expected.format_is_forced:
+            return True
+        if not self.format.matches(data):
+            return False
+        return self.expected.feed_is_forced or self.format.feed(data) == self.expected.feed
+
+    def _report_loser(self, slot: Slot, payload: _Payload, winning_hash: str, winning_path: str) -> None:
+        if payload.content_hash == winning_hash:
+            self.result.duplicates.append(
+                Duplicate(payload.file, payload.content_hash, self.expected.feed, slot.captured_at)
+            )
+            return
+        self.result.quarantined.append(
+            Quarantined(
+                payload.file,
+                payload.content_hash,
+                "conflicting_capture_time",
+                f"{winning_path} has the same capture time and another content",
+                self.expected.feed,
+                slot.captured_at,
+            )
+        )
+
+    def _kept(self, slot: Slot, reading: Reading) -> _Winner:
+        """The loaded snapshot, by a reading of the same content."""
+        loaded = _loaded(slot)
+        return _Winner(reading, _Payload(loaded.file, b"", loaded.content_hash), is_new=False)
+
+    def _loaded_content(self, slot: Slot, state: NetworkState) -> _Winner:
+        loaded = _loaded(slot)
+        if slot.content is not None:
+            rebuilt = NetworkState.of_stations(self.format, slot.content)
+            return _Winner(Reading([], [], rebuilt.places, 0, 0), None, is_new=False)
+        try:
+            data, _ = _read(loaded.file, self.expected.max_bytes)
+            if content_hash(data) != loaded.content_hash:
+                raise _MissingContent
+            return _Winner(state.read(data), _Payload(loaded.file, data, loaded.content_hash), is_new=False)
+        except (UnreadableFile, FormatError):
+            raise _MissingContent from None
+
+
+def _loaded(slot: Slot) -> LoadedSnapshot:
+    assert slot.loaded is not None, "a slot without candidates holds a loaded snapshot"
+    return slot.loaded
+
+
+def _read(file: LandingFile, max_bytes: int) -> tuple[bytes, LandingFile]:
+    """The payload, and the file with a time stamp only where that can be trusted."""
+    read_at = time.time_ns()
+    data = read(file, max_bytes)
+    if file.modified_ns is not None and read_at - file.modified_ns < RACY_NANOSECONDS:
+        file = file._replace(modified_ns=None)
+    return data, file

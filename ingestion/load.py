@@ -1,0 +1,306 @@
+"""`load`: files of the landing zone into the raw schema, a batch at a time.
+
+A batch is: take the load lock, leave out what is known, put the new files in order beside their loaded neighbours, read
+spans of them in parallel, write all of it in one dlt load, note what became of the rest. Whatever kills it, the batches
+completed before stand and the next load does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from ingestion import catalog
+from ingestion.arrow import from_ipc
+from ingestion.capture_time import from_name
+from ingestion.extract import Expected, Inspected, Misplaced, Quarantined, SpanResult, extract_span, inspect
+from ingestion.formats import FORMATS
+from ingestion.landing import LandingFile, list_files
+from ingestion.rebuild import rebuild_snapshot
+from ingestion.source import load_tables, work_folder
+from ingestion.timeline import Slot, arrange, spans
+from ingestion.workers import worker_pool
+from warehouse.database import connect, database_url
+from warehouse.errors import UsageError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# A file may be this large, decompressed; Paris is 4 MB.
+DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+# Files a dlt load: large enough that dlt's fixed cost of about a second does not count, small enough to lose little.
+DEFAULT_BATCH_FILES = 4096
+# Slots a worker takes at once. It reads and parses one snapshot more, some 25 times the work of a following one.
+SPAN = 192
+# Below this many files starting processes costs more than it saves.
+MIN_FILES_FOR_WORKERS = 24
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to read the files. `feed` and `format_name` force what is otherwise found from the payload."""
+
+    feed: str | None = None
+    format_name: str | None = None
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
+    max_bytes: int = DEFAULT_MAX_BYTES
+    batch_files: int = DEFAULT_BATCH_FILES
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+@dataclass
+class LoadSummary:
+    """What a load came to, in files; `changes` are rows of the change sets, `seconds` the whole of it."""
+
+    files: int = 0
+    new: int = 0
+    known: int = 0
+    duplicates: int = 0
+    quarantined: list[Quarantined] = field(default_factory=list)
+    still_quarantined: int = 0
+    changes: int = 0
+    seconds: float = 0.0
+    load_ids: list[str] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> int:
+        """Files that were loaded before, or hold what was."""
+        return self.known + self.duplicates
+
+    @property
+    def ms_per_snapshot(self) -> float | None:
+        """Milliseconds a new snapshot, None where there was none."""
+        return 1000 * self.seconds / self.new if self.new else None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    file: LandingFile
+    captured_at: datetime | None
+    feed: str | None = None
+    format_name: str | None = None
+
+
+def load(
+    paths: Sequence[str],
+    options: LoadOptions | None = None,
+    on_listed: Progress | None = None,
+    on_progress: Progress | None = None,
+    on_wait: Callable[[], None] | None = None,
+) -> LoadSummary:
+    """Load folders, globs and files. `on_listed` gets the number of files, `on_progress` how many more are settled.
+
+    Raises VelibError when a path does not exist or the database cannot be written.
+    """
+    options = options or LoadOptions()
+    if options.format_name is not None and options.format_name not in FORMATS:
+        raise UsageError(f"unknown format {options.format_name}: one of {', '.join(FORMATS)}")
+    started = time.monotonic()
+    summary = LoadSummary()
+    candidates = [_Candidate(file, from_name(file.path, options.time_zone)) for file in list_files(paths)]
+    # Files without a time in their name come last: they have to be read to be put in order.
+    latest = datetime.max.replace(tzinfo=UTC)
+    candidates.sort(key=lambda each: (each.captured_at or latest, each.file.path))
+    summary.files = len(candidates)
+    if on_listed:
+        on_listed(len(candidates))
+    url = database_url()
+    with ExitStack() as stack:
+        connection = connect("velib load", autocommit=True)
+        stack.callback(connection.close)
+        catalog.ensure_bookkeeping(connection)
+        loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
+        for start in range(0, len(candidates), options.batch_files):
+            with catalog.exclusive(connection, on_wait):
+                loader.load_batch(candidates[start : start + options.batch_files])
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+class _Loader:
+    def __init__(
+        self,
+        options: LoadOptions,
+        summary: LoadSummary,
+        connection: Connection,
+        url: str,
+        stack: ExitStack,
+        on_progress: Progress,
+    ) -> None:
+        self.options, self.summary, self.connection, self.url = options, summary, connection, url
+        self.stack, self.on_progress = stack, on_progress
+        self._pool: Executor | None = None
+        self._folder: Path | None = None
+
+    def load_batch(self, batch: Sequence[_Candidate]) -> None:
+        fresh = self._leave_out_known(batch)
+        self.on_progress(len(batch) - len(fresh))
+        fresh = self._find_times(fresh)
+        while fresh:
+            expected = self._expect(fresh)
+            mine = [each for each in fresh if self._fits(each, expected)]
+            rest = [each for each in fresh if not self._fits(each, expected)]
+            misplaced = self._load_feed(mine, expected)
+            fresh = rest + [
+                _Candidate(each.file, each.captured_at, each.feed, each.format_name) for each in misplaced
+            ]
+
+    def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
+        known = catalog.known_files(self.connection, [each.file.path for each in batch])
+        fresh: list[_Candidate] = []
+        seen_again: list[str] = []
+        for each in batch:
+            before = known.get(each.file.path)
+            if before is None or not before.is_same(each.file):
+                fresh.append(each)
+            elif before.is_quarantined:
+                seen_again.append(each.file.path)
+            else:
+                self.summary.known += 1
+        if seen_again:
+            self.summary.still_quarantined += len(seen_again)
+            catalog.see_again(self.connection, seen_again, datetime.now(UTC))
+        return fresh
+
+    def _find_times(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
+        """Read the files whose names have no time for the time their payload states."""
+        timed = [each for each in batch if each.captured_at is not None]
+        for each in batch:
+            if each.captured_at is not None:
+                continue
+            found = inspect(each.file, self.options.max_bytes, self.options.format_name)
+            if isinstance(found, Inspected) and found.captured_at is None:
+                found = Quarantined(
+                    found.file, "", "no_capture_time", "neither the file's name nor its content states a time", found.feed
+                )
+            if isinstance(found, Quarantined):
+                self._record(SpanResult(quarantined=[found]), [])
+                self.on_progress(1)
+            else:
+                timed.append(_Candidate(each.file, found.captured_at, self.options.feed or found.feed, found.format_name))
+        return timed
+
+    def _expect(self, batch: Sequence[_Candidate]) -> Expected:
+        """Take the whole batch for what its first readable file is: files of other feeds are sorted out as they are read."""
+        feed, format_name = self.options.feed, self.options.format_name
+        for each in batch[:16]:
+            if each.feed and each.format_name:
+                feed, format_name = each.feed, each.format_name
+                break
+            found = inspect(each.file, self.options.max_bytes, self.options.format_name)
+            if isinstance(found, Inspected):
+                feed, format_name = self.options.feed or found.feed, found.format_name
+                break
+        format_name = format_name or next(iter(FORMATS))
+        return Expected(
+            feed or format_name,
+            format_name,
+            self.options.max_bytes,
+            feed_is_forced=self.options.feed is not None,
+            format_is_forced=self.options.format_name is not None,
+        )
+
+    @staticmethod
+    def _fits(each: _Candidate, expected: Expected) -> bool:
+        return (each.feed or expected.feed, each.format_name or expected.format_name) == (
+            expected.feed,
+            expected.format_name,
+        )
+
+    def _load_feed(self, batch: Sequence[_Candidate], expected: Expected) -> list[Misplaced]:
+        """Load the files of one feed in one dlt load. Returns those that turned out to be another's."""
+        files = [(each.captured_at, each.file) for each in batch if each.captured_at is not None]
+        times = sorted({at for at, _ in files})
+        loaded = catalog.neighbours(self.connection, expected.feed, times)
+        rewritten = {each.captured_at for each in loaded} & set(times)
+        again = catalog.conflicting_files(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
+        present = {file.path for _, file in files}
+        files += [(at, file) for at, file in again if file.path not in present and Path(file.path).exists()]
+        slots = arrange(files, loaded, 0)
+        first_id = catalog.next_change_set_ids(self.connection, len(slots))
+        for slot in slots:
+            slot.change_set_id += first_id
+
+        results: list[SpanResult] = []
+        stream = self._tables(slots, expected, results)
+        first = next(stream, None)
+        if first is not None:
+            load_id = load_tables(_chain(first, stream), self.url, self._work_folder())
+            catalog.ensure_indexes(self.connection)
+            self.summary.load_ids.append(load_id)
+        for result in results:
+            self.summary.new += result.snapshots
+            self.summary.changes += result.changes
+            self._record(result, result.loaded_paths)
+        return [each for result in results for each in result.misplaced]
+
+    def _tables(
+        self, slots: Sequence[Slot], expected: Expected, results: list[SpanResult]
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """The change sets of all slots, a span at a time and in order; what else a span found goes to `results`."""
+        for span, result in self._extract(slots, expected):
+            while result.needs_content:
+                for index in result.needs_content:
+                    slot = slots[index]
+                    slot.content = rebuild_snapshot(self.connection, expected.feed, slot.captured_at)
+                result = extract_span(slots, *span, expected)
+            yield from ((name, from_ipc(data)) for name, data in result.tables.items())
+            result.tables = {}
+            results.append(result)
+            files = sum(len(slot.candidates) for slot in slots[slice(*span)])
+            self.on_progress(files - len(result.misplaced))
+
+    def _extract(
+        self, slots: Sequence[Slot], expected: Expected
+    ) -> Iterator[tuple[tuple[int, int], SpanResult]]:
+        if len(slots) < MIN_FILES_FOR_WORKERS or self.options.workers < 2:
+            for span in spans(slots, SPAN):
+                yield span, extract_span(slots, *span, expected)
+            return
+        pool = self._workers()
+        # A few spans ahead of what dlt has taken: the workers never wait, and memory holds no more than these.
+        length = min(SPAN, -(-len(slots) // self.options.workers))
+        ahead: deque[tuple[tuple[int, int], Future[SpanResult]]] = deque()
+        for span in spans(slots, length):
+            ahead.append((span, pool.submit(extract_span, slots, *span, expected)))
+            if len(ahead) > 2 * self.options.workers:
+                done, future = ahead.popleft()
+                yield done, future.result()
+        for done, future in ahead:
+            yield done, future.result()
+
+    def _record(self, result: SpanResult, loaded_paths: Sequence[str]) -> None:
+        now = datetime.now(UTC)
+        self.summary.quarantined += result.quarantined
+        self.summary.duplicates += len(result.duplicates)
+        self.summary.known += len(result.unchanged)
+        catalog.resolve_loaded(self.connection, loaded_paths, now)
+        catalog.record_outcomes(self.connection, result.quarantined, result.duplicates, result.unchanged, now)
+
+    def _workers(self) -> Executor:
+        if self._pool is None:
+            self._pool = self.stack.enter_context(worker_pool(self.options.workers))
+        return self._pool
+
+    def _work_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = self.stack.enter_context(work_folder())
+        return self._folder
+
+
+def _chain(first: tuple[str, pa.Table], rest: Iterator[tuple[str, pa.Table]]) -> Iterator[tuple[str, pa.Table]]:
+    yield first
+    yield from rest

@@ -1,0 +1,308 @@
+"""Change capture: what differs between two neighbouring snapshots of a feed.
+
+A `NetworkState` holds one snapshot. `read` looks at the next payload without touching the state (so that a bad file
+leaves no trace), `advance` moves the state to it and says what changed. Only the comparison of two snapshots belongs
+here: no files, no database, no order of snapshots.
+
+The rules (docs/architecture.md gives the reasons):
+
+- an entry whose bytes are those of the snapshot before is not parsed again;
+- a station that is missing from a snapshot is unobserved: none of its bikes changes; listed again, it states all its
+  bikes anew;
+- a bike listed at several stations counts at the one whose code sorts first, a bike in the street (no station) last;
+- of two entries with one station code the first in the file counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from msgspec import Raw
+
+from ingestion.formats import Format, FormatError
+from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
+
+# More than this share of the stations that count bikes list none: the file contradicts itself (DESIGN.md).
+CONTRADICTION_SHARE = 0.20
+
+# The place of the bikes in the street: no station. A station code is never empty, so it is free as a key.
+STREET = ""
+
+
+class StationChange(NamedTuple):
+    """A station whose status differs from the snapshot before, or that came into or dropped out of the snapshot."""
+
+    station_code: str
+    is_listed: bool  # False: in the snapshot before, not in this one
+    is_relisted: bool  # True: in this snapshot, not in the one before; all its bikes are stated anew
+    status: Status | None  # None when not listed, or when the feed states no status
+
+
+class AttributeChange(NamedTuple):
+    """A station whose attributes differ from the snapshot before."""
+
+    station_code: str
+    attributes: Attributes
+
+
+class BikeChange(NamedTuple):
+    """A bike that is somewhere else, or in another condition, than in the snapshot before; or that has left."""
+
+    bike_id: str
+    is_present: bool  # False: not listed any more, and its station still is
+    station_code: str | None  # where it is, or which station it left; None: the street
+    bike: Bike | None  # None when it has left
+
+
+@dataclass
+class ChangeSet:
+    """What one snapshot changes against the one before it."""
+
+    stations: list[StationChange] = field(default_factory=list)
+    attributes: list[AttributeChange] = field(default_factory=list)
+    bikes: list[BikeChange] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one snapshot lists, as it stands in raw.snapshots."""
+
+    stations: int
+    stations_without_code: int
+    stations_listed_twice: int
+    bikes: int
+    bikes_in_street: int
+    bikes_listed_twice: int
+
+
+class Place(NamedTuple):
+    """A station (or the street) as the state keeps it: the parsed entry and its bikes by id."""
+
+    station: Station
+    bikes: dict[str, Bike]
+
+
+@dataclass
+class Reading:
+    """A payload that was read and found acceptable, not yet applied to the state."""
+
+    entries: list[Entry]
+    parsed: list[Place]  # parallel to entries
+    places: dict[str, Place]  # by station code; STREET for the street
+    stations_without_code: int
+    stations_listed_twice: int
+
+
+class NetworkState:
+    """One snapshot of a feed, ready to be compared with the next. The empty state stands before a feed's first one."""
+
+    def __init__(self, snapshot_format: Format) -> None:
+        self.format = snapshot_format
+        self.entries: list[Entry] = []
+        self.parsed: list[Place] = []
+        self.places: dict[str, Place] = {}
+        # Where each bike is listed, best place first: one place but for the few bikes listed twice.
+        self.listed_at: dict[str, list[str]] = {}
+        self.listed_twice: set[str] = set()
+
+    @classmethod
+    def of_stations(cls, snapshot_format: Format, stations: Iterable[Station]) -> NetworkState:
+        """The state of a snapshot whose file is gone, from its stations as the change sets tell them."""
+        state = cls(snapshot_format)
+        state.places = {station.code or STREET: _place(station) for station in stations}
+        for code, place in state.places.items():
+            for bike_id in place.bikes:
+                state._list_at(bike_id, code)
+        return state
+
+    def read(self, payload: bytes) -> Reading:
+        """Parse what differs from this state and check the whole.
+
+        Raises FormatError when the payload is not of this format or contradicts itself.
+        """
+        entries = self.format.split(payload)
+        parsed = self._parse(entries)
+        places: dict[str, Place] = {}
+        street: list[Place] = []
+        without_code = twice = 0
+        for place in parsed:
+            code = place.station.code
+            if code is None:
+                if place.bikes:
+                    street.append(place)
+                else:
+                    without_code += 1
+            elif code in places:
+                twice += 1
+            else:
+                places[code] = place
+        if street:
+            places[STREET] = self._street(street)
+        if not places:
+            raise FormatError("missing_field", f"none of the {len(entries)} entries has a station code")
+        _check_consistent(places.values())
+        return Reading(entries, parsed, places, without_code, twice)
+
+    def advance(self, reading: Reading) -> tuple[ChangeSet, Counts]:
+        """Make the reading the state. Returns what changed, and what the snapshot lists."""
+        before, after = self.places, reading.places
+        changes = ChangeSet()
+        # Every bike whose listing may differ. Unchanged entries were not parsed, so identity settles most of them.
+        touched: set[str] = set()
+        relisted: set[str] = set()
+        moves: list[tuple[str, Place | None, Place | None]] = []
+        for code, place in after.items():
+            old = before.get(code)
+            if old is place:
+                continue
+            if code != STREET:
+                _compare_station(code, old, place, changes)
+            if old is None:
+                relisted.add(code)
+                touched.update(place.bikes)
+                moves.append((code, None, place))
+            elif old.bikes != place.bikes:
+                touched.update(
+                    bike_id
+                    for bike_id in old.bikes.keys() | place.bikes.keys()
+                    if old.bikes.get(bike_id) != place.bikes.get(bike_id)
+                )
+                moves.append((code, old, place))
+        for code, place in before.items():
+            if code not in after:
+                if code != STREET:
+                    changes.stations.append(StationChange(code, is_listed=False, is_relisted=False, status=None))
+                touched.update(place.bikes)
+                moves.append((code, place, None))
+        relisted.discard(STREET)  # the street is never out of sight
+
+        # A moment of sorting makes the change set a function of the two snapshots, whatever set order Python picks.
+        was_at = {bike_id: places[0] for bike_id in touched if (places := self.listed_at.get(bike_id))}
+        for code, old, new in moves:
+            self._relist(code, old.bikes if old else {}, new.bikes if new else {})
+        for bike_id in sorted(touched):
+            change = self._bike_change(bike_id, was_at.get(bike_id), before, after, relisted)
+            if change is not None:
+                changes.bikes.append(change)
+
+        self.entries, self.parsed, self.places = reading.entries, reading.parsed, after
+        return changes, self.counts(reading)
+
+    def counts(self, reading: Reading) -> Counts:
+        """What the state's snapshot lists."""
+        street = self.places.get(STREET)
+        return Counts(
+            stations=len(self.places) - (street is not None),
+            stations_without_code=reading.stations_without_code,
+            stations_listed_twice=reading.stations_listed_twice,
+            bikes=len(self.listed_at),
+            bikes_in_street=sum(self.listed_at[b][0] == STREET for b in street.bikes) if street else 0,
+            bikes_listed_twice=len(self.listed_twice),
+        )
+
+    def _parse(self, entries: Sequence[Entry]) -> list[Place]:
+        parse, known = self.format.parse, len(self.entries)
+        parsed: list[Place] = []
+        # Entries mostly keep their place in the list. Where one came or went, the rest has moved: look it up by content.
+        moved: dict[Any, Place] | None = None
+        for index, entry in enumerate(entries):
+            if index < known and entry == self.entries[index]:
+                parsed.append(self.parsed[index])
+                continue
+            if moved is None:
+                moved = {}
+                if known and len(entries) != known:
+                    moved = {_content(old): place for old, place in zip(self.entries, self.parsed, strict=True)}
+            place = moved.get(_content(entry)) if moved else None
+            if place is None:
+                try:
+                    place = _place(parse(entry))
+                except FormatError as error:
+                    raise error.in_entry(index + 1) from None
+            parsed.append(place)
+        return parsed
+
+    def _street(self, entries: Sequence[Place]) -> Place:
+        bikes: dict[str, Bike] = {}
+        for entry in entries:
+            for bike_id, bike in entry.bikes.items():
+                bikes.setdefault(bike_id, bike)
+        old = self.places.get(STREET)
+        if old is not None and old.bikes == bikes:
+            return old
+        return Place(Station(None, None, None, tuple(bikes.values()), None), bikes)
+
+    def _bike_change(
+        self,
+        bike_id: str,
+        was_at: str | None,
+        before: dict[str, Place],
+        after: dict[str, Place],
+        relisted: set[str],
+    ) -> BikeChange | None:
+        places = self.listed_at.get(bike_id)
+        if places:
+            here = places[0]
+            bike = after[here].bikes[bike_id]
+            if here == was_at and here not in relisted and before[here].bikes.get(bike_id) == bike:
+                return None
+            return BikeChange(bike_id, True, here or None, bike)
+        if was_at is None or (was_at != STREET and was_at not in after):
+            return None  # its station is unobserved: nothing is known to have changed
+        return BikeChange(bike_id, False, was_at or None, None)
+
+    def _relist(self, code: str, old: dict[str, Bike], new: dict[str, Bike]) -> None:
+        for bike_id in old.keys() - new.keys():
+            places = self.listed_at[bike_id]
+            places.remove(code)
+            if len(places) < 2:
+                self.listed_twice.discard(bike_id)
+            if not places:
+                del self.listed_at[bike_id]
+        for bike_id in new.keys() - old.keys():
+            self._list_at(bike_id, code)
+
+    def _list_at(self, bike_id: str, code: str) -> None:
+        places = self.listed_at.setdefault(bike_id, [])
+        places.append(code)
+        if len(places) > 1:
+            places.sort(key=lambda place: (place == STREET, place))
+            self.listed_twice.add(bike_id)
+
+
+def _place(station: Station) -> Place:
+    bikes: dict[str, Bike] = {}
+    for bike in station.bikes:
+        bikes.setdefault(bike.bike_id, bike)
+    return Place(station, bikes)
+
+
+def _compare_station(code: str, old: Place | None, new: Place, changes: ChangeSet) -> None:
+    """Note a change of status or attributes. A station that comes into the snapshot states both in full."""
+    if old is None or old.station.status != new.station.status:
+        changes.stations.append(StationChange(code, True, old is None, new.station.status))
+    attributes = new.station.attributes
+    if attributes is not None and (old is None or old.station.attributes != attributes):
+        changes.attributes.append(AttributeChange(code, attributes))
+
+
+def _check_consistent(places: Iterable[Place]) -> None:
+    counting = listing_none = 0
+    for place in places:
+        if place.station.bikes_counted:
+            counting += 1
+            listing_none += not place.bikes
+    if counting and listing_none > CONTRADICTION_SHARE * counting:
+        raise FormatError(
+            "contradicts_itself",
+            f"{listing_none} of {counting} stations that count bikes list none of them",
+        )
+
+
+def _content(entry: Entry) -> Any:
+    """What an entry says, as a key: a raw piece of JSON compares but does not hash."""
+    if isinstance(entry, tuple):
+        return tuple(_content(part) for part in entry)
+    return bytes(entry) if isinstance(entry, Raw) else entry

@@ -1,0 +1,30 @@
+"""A pool of worker processes that die with their parent, however that dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+
+@contextmanager
+def worker_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """A process pool, clean of this process's threads and connections. Leaving it early cancels what has not begun."""
+    # forkserver: Dagster and dlt run threads, which a plain fork would copy in whatever state they are.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ingestion.extract"])
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """A killed parent cannot shut its pool down, and an idle worker would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
