@@ -6,7 +6,7 @@ from ingestion.formats.errors import FormatError
 from ingestion.formats.gbfs import Gbfs
 from ingestion.formats.model import Format, Station
 from ingestion.formats.nextbike import Nextbike
-from ingestion.formats.outline import describe, outline
+from ingestion.formats.outline import describe, sketch
 from ingestion.formats.velib_app import VelibApp
 from ingestion.formats.velib_opendata import VelibOpendata
 
@@ -16,7 +16,7 @@ FORMATS: dict[str, Format] = {each.name: each for each in _FORMATS}
 
 def detect(payload: bytes) -> Format:
     """Find the format of a payload. Raises FormatError where none fits."""
-    seen = outline(payload)
+    seen = sketch(payload)
     for candidate in _FORMATS:
         if candidate.fits(seen):
             return candidate

@@ -31,7 +31,7 @@ class Outline(NamedTuple):
     members: dict[str, msgspec.Raw]  # of an object
 
 
-def outline(payload: bytes) -> Outline:
+def sketch(payload: bytes) -> Outline:
     """Read the outline. Raises FormatError where the payload is no JSON (as far as it had to be read)."""
     start = payload[:_PREFIX].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"["):
@@ -97,6 +97,6 @@ def _some(names: Any) -> str:
 def matches(payload: bytes, fits: Any) -> bool:
     """Whether a payload's outline fits; a payload that cannot be read fits nothing."""
     try:
-        return bool(fits(outline(payload)))
+        return bool(fits(sketch(payload)))
     except FormatError:
         return False
