@@ -1,0 +1,274 @@
+"""The landing zone: what is listed, and what reading a file can meet."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+
+from ingestion import landing
+from ingestion.landing import LandingFile, UnreadableFile, list_files, read
+from warehouse.errors import VelibError
+
+MEGABYTE = 1 << 20
+TEXT = b'[{"station":{"code":"1"}}]' * 1000
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"[]")
+
+
+def listed(folder: Path, *paths: str) -> list[str]:
+    return [os.path.relpath(file.path, folder) for file in list_files([str(folder / path) for path in paths])]
+
+
+def test_a_folder_is_read_recursively_and_sorted(tmp_path: Path) -> None:
+    make(tmp_path, "b/2.json", "b/1.json.gz", "a.json", "c/d/e/3.json", "z.csv", "truth/movements.parquet", "x.gz")
+    make(tmp_path, ".hidden.json", ".git/x.json", "4.json.tmp", "5.json.gz.part", "6.tmp")
+    assert listed(tmp_path, ".") == ["a.json", "b/1.json.gz", "b/2.json", "c/d/e/3.json"]
+    assert listed(tmp_path, "b") == ["b/1.json.gz", "b/2.json"]
+
+
+def test_what_is_known_of_a_file(tmp_path: Path) -> None:
+    make(tmp_path, "a.json")
+    os.utime(tmp_path / "a.json", ns=(1, 123_456_789))
+    expected = [LandingFile(str(tmp_path / "a.json"), 2, 123_456_789)]
+    assert list_files([str(tmp_path)]) == list_files([str(tmp_path / "a.json")]) == expected
+    assert list_files([f"file://{tmp_path}"]) == list_files([str(tmp_path / "*.json")]) == expected
+
+
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "in/a.json")
+    monkeypatch.chdir(tmp_path)
+    for path in ("in", "./in/", "in/a.json", "in/*", "**/*.json", "in/../in"):
+        assert [file.path for file in list_files([path])] == [str(tmp_path / "in" / "a.json")], path
+
+
+def test_globs(tmp_path: Path) -> None:
+    make(tmp_path, "a1.json", "a2.json.gz", "b.json", "d1/x.json", "d2/x.json", "d2/x.csv", "a3.json.tmp")
+    assert listed(tmp_path, "a*") == ["a1.json", "a2.json.gz"]
+    assert listed(tmp_path, "a?.json") == ["a1.json"]
+    assert listed(tmp_path, "d*") == ["d1/x.json", "d2/x.json"]
+    assert listed(tmp_path, "**/x.json") == ["d1/x.json", "d2/x.json"]
+    assert listed(tmp_path, "d2/*.csv") == ["d2/x.csv"]
+
+
+def test_a_name_with_brackets_is_a_name_first(tmp_path: Path) -> None:
+    make(tmp_path, "[1].json", "1.json")
+    assert listed(tmp_path, "[1].json") == ["[1].json"]
+
+
+def test_a_named_file_may_be_called_anything(tmp_path: Path) -> None:
+    make(tmp_path, "snapshot.txt", ".hidden")
+    assert listed(tmp_path, "snapshot.txt", ".hidden") == [".hidden", "snapshot.txt"]
+
+
+def test_each_file_once(tmp_path: Path) -> None:
+    make(tmp_path, "a.json", "b.json")
+    assert listed(tmp_path, ".", "a.json", "*.json") == ["a.json", "b.json"]
+
+
+@pytest.mark.parametrize("path", ["missing", "missing/*.json", "empty", "a.json/x", "\0"])
+def test_what_matches_nothing_is_named(tmp_path: Path, path: str) -> None:
+    make(tmp_path, "a.json", "empty/readme.txt")
+    with pytest.raises(VelibError) as caught:
+        list_files([str(tmp_path / "a.json"), str(tmp_path) + "/" + path])
+    assert path in str(caught.value)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(VelibError, match="neither a file nor a folder"):
+        list_files([str(tmp_path / "pipe.json")])
+    with pytest.raises(VelibError, match="nothing to read"):
+        list_files([str(tmp_path)])
+    with pytest.raises(UnreadableFile, match="not a regular file"):
+        read(LandingFile(str(tmp_path / "pipe.json"), 0, None), MEGABYTE)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    make(tmp_path, "elsewhere/a.json", "in/b.json")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "self").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "dangling.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "in" / "c.json").symlink_to(tmp_path / "in" / "b.json")
+    assert listed(tmp_path, "in")[:3] == ["in/b.json", "in/c.json", "in/link/a.json"]
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/\xff.json", "wb"):
+        pass
+    with pytest.raises(VelibError, match="not UTF-8"):
+        list_files([str(tmp_path)])
+
+
+def test_object_storage_goes_through_fsspec() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for name in ("a.json", "sub/b.json.gz", "sub/c.csv", ".hidden/d.json", "e.json.part"):
+        memory.pipe(f"/zone/{name}", gzip.compress(TEXT))
+    try:
+        files = list_files(["memory://zone"])
+        assert [file.path for file in files] == ["memory:///zone/a.json", "memory:///zone/sub/b.json.gz"]
+        assert files[0].modified_ns
+        assert read(files[1], MEGABYTE) == TEXT
+        assert [file.path for file in list_files(["memory://zone/*.json"])] == ["memory:///zone/a.json"]
+        assert len(list_files(["memory://zone/a.json"])) == 1
+        for path in ("memory://zone/none", "memory://zone/x*", "nonsense://zone"):
+            with pytest.raises(VelibError, match="zone"):
+                list_files([path])
+        memory.rm("/zone/a.json")
+        with pytest.raises(UnreadableFile) as caught:
+            read(files[0], MEGABYTE)
+        assert caught.value.reason == "unreadable"
+    finally:
+        memory.rm("/zone", recursive=True)
+
+
+def test_fsspec_is_not_imported_for_local_files(tmp_path: Path) -> None:
+    """It costs more than listing a thousand files."""
+    make(tmp_path, "a.json")
+    code = f"""
+import sys
+from ingestion.landing import list_files, read
+read(list_files([{str(tmp_path)!r}])[0], 100)
+assert "fsspec" not in sys.modules
+"""
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+
+
+# --- reading ---
+
+
+def file_of(folder: Path, data: bytes, name: str = "a.json") -> LandingFile:
+    path = folder / name
+    path.write_bytes(data)
+    return LandingFile(str(path), len(data), None)
+
+
+def member(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXT,
+        member(TEXT),
+        member(TEXT[:100]) + member(TEXT[100:]),
+        member(b"") + member(TEXT),
+        member(TEXT) + member(b""),
+        b"".join(member(TEXT[i : i + 100]) for i in range(0, len(TEXT), 100)),
+        member(TEXT) + b"\0" * 1000,
+        gzip.compress(TEXT, 0),
+    ],
+    ids=["plain", "gzip", "two members", "empty first", "empty last", "many members", "zero padding", "stored"],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_read(tmp_path: Path, data: bytes, name: str) -> None:
+    """Gzip is known by its bytes, not by its name."""
+    assert read(file_of(tmp_path, data, name), MEGABYTE) == TEXT
+
+
+def test_read_large_members(tmp_path: Path) -> None:
+    noise = os.urandom(700_000)
+    assert read(file_of(tmp_path, member(noise) + member(b"x") + member(noise)), 2 * MEGABYTE) == noise + b"x" + noise
+
+
+def trailer(data: bytes, crc: int, size: int) -> bytes:
+    return data[:-8] + struct.pack("<II", crc, size)
+
+
+GZIPPED = member(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty_file"),
+        (member(b""), "empty_file"),
+        (b"\x1f\x8b", "truncated_gzip"),
+        (GZIPPED[:5], "truncated_gzip"),
+        (GZIPPED[:-1], "truncated_gzip"),
+        (GZIPPED[:-8], "truncated_gzip"),
+        (GZIPPED[: len(GZIPPED) // 2], "truncated_gzip"),
+        (GZIPPED + GZIPPED[:-1], "truncated_gzip"),
+        (GZIPPED + b"\x1f", "truncated_gzip"),
+        (GZIPPED + b"garbage", "broken_gzip"),
+        (GZIPPED + b"\0\0garbage", "broken_gzip"),
+        (b"\x1f\x8b" + b"\xff" * 100, "broken_gzip"),
+        (b"\x1f\x8b\x08\x00" + b"\0" * 6 + b"\xff" * 100, "broken_gzip"),
+        (trailer(GZIPPED, 0, len(TEXT)), "broken_gzip"),
+        (trailer(GZIPPED, zlib.crc32(TEXT), len(TEXT) - 5), "broken_gzip"),
+        (trailer(GZIPPED, zlib.crc32(TEXT), 0xFFFFFFFF), "broken_gzip"),
+        (b"x" * (MEGABYTE + 1), "too_large"),
+        (member(b"x" * (MEGABYTE + 1)), "too_large"),
+        (member(b"x" * MEGABYTE) + member(b"x"), "too_large"),
+        (member(b"x") * (landing.MAX_MEMBERS + 1), "broken_gzip"),
+    ],
+)
+def test_reasons(tmp_path: Path, data: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        read(file_of(tmp_path, data), MEGABYTE)
+    assert caught.value.reason == reason
+    assert str(caught.value).isprintable()
+
+
+def test_the_limit_itself_is_allowed(tmp_path: Path) -> None:
+    data = b"x" * MEGABYTE
+    assert read(file_of(tmp_path, data), MEGABYTE) == read(file_of(tmp_path, member(data)), MEGABYTE) == data
+
+
+def test_a_bomb_costs_no_more_memory_than_the_limit(tmp_path: Path) -> None:
+    bomb = file_of(tmp_path, trailer(member(b"\0" * (200 * MEGABYTE)), 0, 100))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableFile) as caught:
+            read(bomb, 4 * MEGABYTE)
+        assert tracemalloc.get_traced_memory()[1] < 20 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "too_large"
+
+
+def test_a_sparse_gigabyte_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "big.json"
+    with open(path, "wb") as opened:
+        opened.truncate(1 << 30)
+    with pytest.raises(UnreadableFile, match="the limit is 1,048,576 bytes"):
+        read(LandingFile(str(path), 1 << 30, None), MEGABYTE)
+
+
+def test_vanished_or_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone.json", tmp_path):
+        with pytest.raises(UnreadableFile) as caught:
+            read(LandingFile(str(path), 1, None), MEGABYTE)
+        assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path: Path) -> None:
+    file = file_of(tmp_path, b"[]")
+    os.chmod(file.path, 0)
+    with pytest.raises(UnreadableFile, match="Permission denied") as caught:
+        read(file, MEGABYTE)
+    assert caught.value.reason == "unreadable"
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    copy = pickle.loads(pickle.dumps(UnreadableFile("too_large", "too large")))
+    assert (copy.reason, str(copy)) == ("too_large", "too large")
