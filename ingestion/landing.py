@@ -4,7 +4,6 @@ Local files take a direct way (os.scandir, open); everything else goes through f
 and a file that someone drops in may be anything: reading is bounded in size, and a bad file is an UnreadableFile.
 """
 
-# ruff: noqa: PTH100, PTH112, PTH116, PTH119 (a path is a string here: a Path costs more than the stat of a file)
 from __future__ import annotations
 
 import glob

@@ -5,6 +5,9 @@ What a single format alone needs belongs in its own module.
 Leniency, the same everywhere: numbers may be text (`"12"`) and counts may be whole floats (`12.0`); texts may be
 numbers; flags are yes/no, OUI/NON, true/false or 0/1 in any case. Of duplicate keys the last counts, as in most JSON
 readers. A byte order mark is skipped. NaN, trailing text, trailing commas and comments are not JSON.
+
+Deep nesting is stopped by Python's own recursion guard, which msgspec asks. On Python 3.13 that guard allows 10,000
+levels, which take between 1 and 2 MB of stack: do not decode in threads made with less (the default is 8 MB).
 """
 
 from __future__ import annotations

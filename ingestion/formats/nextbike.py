@@ -150,7 +150,7 @@ class Nextbike:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:  # noqa: ARG002
+    def feed(self, payload: bytes) -> str:
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -221,5 +221,5 @@ class Nextbike:
         )
         return storable(Station(key(place.number), attributes, status, bikes, place.bikes), bytes(entry.place))
 
-    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
+    def captured_at(self, payload: bytes) -> datetime | None:
         return None

@@ -151,7 +151,7 @@ class VelibApp:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:  # noqa: ARG002
+    def feed(self, payload: bytes) -> str:
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -204,5 +204,5 @@ class VelibApp:
         bikes = _bikes(raw.bikes) if raw.bikes else ()
         return storable(Station(key(station.code), attributes, status, bikes, available), bytes(entry))
 
-    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
+    def captured_at(self, payload: bytes) -> datetime | None:
         return None  # dueDate is a station's opening date

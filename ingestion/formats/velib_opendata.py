@@ -90,7 +90,7 @@ class VelibOpendata:
     def matches(self, payload: bytes) -> bool:
         return outline.matches(payload, self.fits)
 
-    def feed(self, payload: bytes) -> str:  # noqa: ARG002
+    def feed(self, payload: bytes) -> str:
         return self.name
 
     def split(self, payload: bytes) -> list[Entry]:
@@ -164,5 +164,5 @@ class VelibOpendata:
         )
         return storable(Station(code, attributes, status, (), None), bytes(entry))
 
-    def captured_at(self, payload: bytes) -> datetime | None:  # noqa: ARG002
+    def captured_at(self, payload: bytes) -> datetime | None:
         return None

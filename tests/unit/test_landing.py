@@ -260,13 +260,18 @@ def test_vanished_or_a_folder(tmp_path: Path) -> None:
         assert caught.value.reason == "unreadable"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """Simulated: the tests may run as root, who may read everything."""
     file = file_of(tmp_path, b"[]")
-    os.chmod(file.path, 0)
-    with pytest.raises(UnreadableFile, match="Permission denied") as caught:
+
+    def refuse(*arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr(landing.os, "open", refuse)
+    with pytest.raises(UnreadableFile) as caught:
         read(file, MEGABYTE)
-    assert caught.value.reason == "unreadable"
+    assert (caught.value.reason, str(caught.value)) == ("unreadable", error.strerror)
 
 
 def test_an_error_survives_the_way_between_processes() -> None:
