@@ -78,9 +78,9 @@ class Station:
         self.max_overflow = self.capacity if self.overflows else 0
         self.free = list(range(1, self.capacity + 1))
         self.free_overflow = list(range(self.capacity + 1, self.capacity + self.max_overflow + 1))
-        popularity = size * lognormal(rng, 1.0, 0.45)
-        self.home = self.area.home * popularity * lognormal(rng, 1.0, 0.35)
-        self.work = self.area.work * popularity * lognormal(rng, 1.0, 0.35)
+        popularity = size * lognormal(rng, 1.0, 0.35)
+        self.home = self.area.home * popularity * lognormal(rng, 1.0, 0.2)
+        self.work = self.area.work * popularity * lognormal(rng, 1.0, 0.2)
         self.leisure = self.area.leisure * popularity * lognormal(rng, 1.0, 0.5)
         self.is_high = self.area.prefix in HILLS and rng.random() < 0.7
         self.density = 1 + below(rng, 3)
