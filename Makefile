@@ -49,7 +49,7 @@ lint: install ## ruff, mypy, the import rules, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 .
+	cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 models tests
 
 format: install ## ruff's formatting and safe fixes
 	$(BIN)/ruff check --fix .

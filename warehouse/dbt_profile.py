@@ -64,9 +64,8 @@ def refresh(home: Path | None = None) -> None:
 
 
 def require() -> None:
-    """For verbs that run dbt: the file is there and readable, else one line that says what to do."""
-    if not os.access(path(), os.R_OK):
-        refresh()
+    """For verbs that run dbt: the file is there and knows this warehouse, else one line that says what to do."""
+    refresh(settings.velib_home())
     if not os.access(path(), os.R_OK):
         raise VelibError(f"{path()} cannot be read or written: the project belongs to another user")
 

@@ -55,7 +55,12 @@ def psql(reader: bool, arguments: Sequence[str]) -> None:
         program = binaries.program("psql")
         if not os.access(program, os.X_OK):
             raise VelibError("no psql on this machine: use any PostgreSQL client with the URL of `velib db url`")
-    os.execv(program, [program, _url(reader), *arguments])  # noqa: S606
+    from psycopg2.extensions import make_dsn, parse_dsn
+
+    where = parse_dsn(_url(reader))
+    password = where.pop("password", None)  # not on the command line, where `ps` shows it to everyone
+    environment = os.environ | ({"PGPASSWORD": password} if password else {})
+    os.execve(program, [program, make_dsn(**where), *arguments], environment)  # noqa: S606
 
 
 @db.command()
