@@ -1,0 +1,97 @@
+"""Rows of the mart against rows of the reference, in both directions, with the first differences readable."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from reference.facts import INFINITY, BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
+from reference.network import FullSnapshot
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+
+class Fact(NamedTuple):
+    """A table of the mart, what identifies a row of it, and how the reference makes it."""
+
+    table: str
+    row: type[Any]
+    key: tuple[str, ...]
+    make: Callable[[Sequence[FullSnapshot]], Sequence[Any]]
+
+
+FACTS = {
+    fact.table: fact
+    for fact in (
+        Fact("fct_station_status", StationStatusRow, ("feed", "station_code", "valid_from"), station_status),
+        Fact("fct_bike_locations", BikeLocationRow, ("feed", "bike_id", "valid_from"), bike_locations),
+        Fact("fct_trips", TripRow, ("feed", "bike_id", "last_seen_at"), trips),
+    )
+}
+# Metres and kilometres an hour: the haversine formula may be written in several ways. Everything else is exact.
+_INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5}
+
+
+def mart_rows(cursor: Any, fact: Fact) -> list[Any]:
+    """The table's rows, as the reference would have made them."""
+    columns = [
+        # psycopg2 cannot tell an infinite time from other values that Python has no place for.
+        "case when valid_to = 'infinity' then null else valid_to end, valid_to is null" if name == "valid_to" else name
+        for name in fact.row._fields
+    ]
+    cursor.execute(f"select {', '.join(columns)} from mart.{fact.table}")
+    if "valid_to" not in fact.row._fields:
+        return [fact.row(*values) for values in cursor.fetchall()]
+    rows = []
+    for *values, valid_to, is_null in cursor.fetchall():
+        assert not is_null, f"{fact.table}: valid_to is null in {values}"
+        rows.append(fact.row(*values, INFINITY if valid_to is None else valid_to))
+    return rows
+
+
+def differences(fact: Fact, mart: Sequence[Any], reference: Sequence[Any], most: int = 8) -> str:
+    """What differs, in a few lines; empty where nothing does."""
+    ours, theirs = _by_key(fact, mart), _by_key(fact, reference)
+    doubled = [key for key, count in Counter(_key(fact, row) for row in mart).items() if count > 1]
+    missing = sorted(theirs.keys() - ours.keys())
+    unexpected = sorted(ours.keys() - theirs.keys())
+    unequal = [key for key in sorted(ours.keys() & theirs.keys()) if _unequal(ours[key], theirs[key])]
+    if not (doubled or missing or unexpected or unequal):
+        return ""
+    lines = [
+        f"{fact.table}: {len(mart)} rows in the mart, {len(reference)} in the reference; {len(missing)} missing, "
+        f"{len(unexpected)} unexpected, {len(unequal)} unequal, {len(doubled)} keys doubled"
+    ]
+    lines += [f"  doubled    {_text(key)}" for key in doubled[:most]]
+    lines += [f"  missing    {_text(theirs[key])}" for key in missing[:most]]
+    lines += [f"  unexpected {_text(ours[key])}" for key in unexpected[:most]]
+    for key in unequal[:most]:
+        lines.append(f"  unequal    {_text(key)}")
+        for name in _unequal(ours[key], theirs[key]):
+            mine, its = getattr(ours[key], name), getattr(theirs[key], name)
+            lines.append(f"      {name}: {_text((mine,))} in the mart, {_text((its,))} in the reference")
+    return "\n".join(lines)
+
+
+def _key(fact: Fact, row: Any) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in fact.key)
+
+
+def _by_key(fact: Fact, rows: Sequence[Row]) -> dict[tuple[Any, ...], Row]:
+    return {_key(fact, row): row for row in rows}
+
+
+def _unequal(mine: Any, its: Any) -> list[str]:
+    return [name for name in mine._fields if not _same(name, getattr(mine, name), getattr(its, name))]
+
+
+def _same(name: str, mine: Any, its: Any) -> bool:
+    if name in _INEXACT and mine is not None and its is not None:
+        return math.isclose(mine, its, rel_tol=0, abs_tol=_INEXACT[name])
+    return bool(mine == its)
+
+
+def _text(values: Sequence[Any]) -> str:
+    return " | ".join("∅" if v is None else v.isoformat() if hasattr(v, "isoformat") else str(v) for v in values)
