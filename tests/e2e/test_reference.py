@@ -1,0 +1,68 @@
+"""The mart agrees, row by row, with the brute-force reconstruction from the full snapshots in tests/reference."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from reference import archives
+from reference.compare import FACTS, differences, mart_rows
+from reference.network import read_archive
+
+from ingestion.load import load
+from warehouse import settings
+from warehouse.database import connect_to
+
+pytestmark = pytest.mark.slow
+
+
+def build(home: Path) -> None:
+    """`velib build` on the test's database, with dbt's own files in a home of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "warehouse.cli", "build"],
+        cwd=settings.project_root(),
+        env={**os.environ, settings.HOME: str(home)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"velib build: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+
+
+def compare(archive: Path, database: str, tables: Sequence[str]) -> None:
+    """Each table in turn; all of them are compared before the test fails."""
+    found = []
+    feeds = read_archive([archive])
+    with contextlib.closing(connect_to(database, "velib tests")) as connection, connection.cursor() as cursor:
+        for table in tables:
+            fact = FACTS[table]
+            reference = [row for snapshots in feeds.values() for row in fact.make(snapshots)]
+            assert reference, f"the reference has no {table}: there is nothing to compare"
+            found.append(differences(fact, mart_rows(cursor, fact), reference))
+        if "fct_trips" in tables:
+            cursor.execute("select count(*), count(distinct trip_id) from mart.fct_trips")
+            rows, ids = cursor.fetchone()
+            assert rows == ids, f"{rows} trips have {ids} ids"
+    assert not any(found), "\n\n" + "\n".join(each for each in found if each)
+
+
+@pytest.mark.parametrize(
+    ("archive", "tables"),
+    [
+        ("nextbike_mainz", ["fct_trips", "fct_bike_locations", "fct_station_status"]),
+        ("velib_opendata", ["fct_station_status"]),
+        ("simulated", ["fct_trips", "fct_bike_locations", "fct_station_status"]),
+    ],
+)
+def test_the_mart_agrees_with_the_reference(
+    archive: str, tables: list[str], fresh_database: str, tmp_path: Path
+) -> None:
+    folder = archives.faulty_day(tmp_path / "day") if archive == "simulated" else archives.recording(archive)
+    load([str(folder)])
+    build(tmp_path / "home")
+    compare(folder, fresh_database, tables)
