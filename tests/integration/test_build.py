@@ -1,0 +1,54 @@
+"""`velib build` on a toy dbt project: what it runs, what it says, how it ends."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from warehouse import settings
+from warehouse.cli import velib
+from warehouse.database import connect_to
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One model, one test that holds, and one that does not but is too heavy for every build."""
+    project = tmp_path / "dbt_project"
+    for name, text in {
+        "dbt_project.yml": "name: toy\nprofile: velib\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n",
+        "models/bikes.sql": "select 1 as bike_id",
+        "tests/light.sql": "select * from {{ ref('bikes') }} where bike_id <> 1",
+        "tests/heavy.sql": "{{ config(tags=['full']) }} select * from {{ ref('bikes') }}",
+    }.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    return project
+
+
+def _build(*arguments: str) -> Result:
+    return CliRunner().invoke(velib, ["build", *arguments])
+
+
+def test_a_build_and_what_it_says(toy: Path, fresh_database: str) -> None:
+    done = _build()
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("built: 1 models and seeds built, 1 tests passed, ")
+    assert not (toy / "target").exists(), "dbt's files lie with the warehouse, so that two can be built at once"
+    with connect_to(fresh_database) as connection, connection.cursor() as cursor:
+        cursor.execute("select bike_id from staging.bikes")
+        assert cursor.fetchall() == [(1,)]
+    connection.close()
+
+    failed = _build("--full", "--select", "heavy")
+    assert failed.exit_code == 1
+    assert "Failure in test heavy" in failed.output
+    assert "build failed: 0 models and seeds built, 0 tests passed, 1 failed or skipped" in failed.output
+
+
+def test_a_project_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
+    done = _build()
+    assert done.exit_code == 1
+    assert done.output == f"error: no dbt project in {tmp_path / 'dbt_project'}\n"
