@@ -9,8 +9,8 @@ import os
 import pwd
 import shutil
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from warehouse.errors import VelibError
 from warehouse.postgres import binaries
@@ -18,13 +18,12 @@ from warehouse.postgres import binaries
 _NOBODY = 65534
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """How to start a program of PostgreSQL: as which user, behind which words."""
 
     uid: int | None = None  # None: as we are
     gid: int | None = None
-    prefix: tuple[str, ...] = field(default=())
+    prefix: tuple[str, ...] = ()
 
     @property
     def popen(self) -> dict[str, object]:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import random
-import secrets
 import shutil
 import signal
 import socket
@@ -357,6 +356,8 @@ class Server:
         try:
             return path.read_text().strip()
         except FileNotFoundError:
+            import secrets  # slow to import, and needed once in a warehouse's life
+
             write_atomically(path, secrets.token_hex(24) + "\n", mode=0o600)  # hex: needs no escaping in a URL
             return path.read_text().strip()
         except PermissionError:
