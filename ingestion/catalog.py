@@ -60,8 +60,7 @@ create index if not exists station_changes_by_change_set
     on raw.station_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
 create index if not exists station_attribute_changes_by_change_set
     on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
-create index if not exists bike_changes_by_change_set
-    on raw.bike_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists bike_changes_by_change_set on raw.bike_changes (change_set_id);
 """
 
 _LOADED_COLUMNS = """

@@ -1,0 +1,102 @@
+{#-
+    What only PostgreSQL says, in one place: another engine overrides these by adapter dispatch (DESIGN.md, "Outgrowing one
+    machine"). Casts keep the engine's own names here, so that models say `{{ type_string() }}` and the like.
+-#}
+
+{% macro seconds_between(start, finish) -%}
+    {{ return(adapter.dispatch('seconds_between', 'velib')(start, finish)) }}
+{%- endmacro %}
+{% macro default__seconds_between(start, finish) -%}
+    extract(epoch from ({{ finish }}) - ({{ start }}))
+{%- endmacro %}
+
+{#- A moment between two, at `share` of the way. -#}
+{% macro moment_between(start, finish, share) -%}
+    {{ return(adapter.dispatch('moment_between', 'velib')(start, finish, share)) }}
+{%- endmacro %}
+{% macro default__moment_between(start, finish, share) -%}
+    ({{ start }} + (({{ finish }}) - ({{ start }})) * {{ share }})
+{%- endmacro %}
+
+{#- A time stamp without zone in the network's local time. -#}
+{% macro local_time(moment) -%}
+    {{ return(adapter.dispatch('local_time', 'velib')(moment)) }}
+{%- endmacro %}
+{% macro default__local_time(moment) -%}
+    (({{ moment }}) at time zone '{{ var("time_zone") }}')
+{%- endmacro %}
+
+{% macro forever() -%}
+    {{ return(adapter.dispatch('forever', 'velib')()) }}
+{%- endmacro %}
+{% macro default__forever() -%} cast('infinity' as timestamptz) {%- endmacro %}
+
+{% macro since_ever() -%}
+    {{ return(adapter.dispatch('since_ever', 'velib')()) }}
+{%- endmacro %}
+{% macro default__since_ever() -%} cast('-infinity' as timestamptz) {%- endmacro %}
+
+{#- An id from a key, the same wherever and whenever it is computed. -#}
+{% macro hashed_id(expression) -%}
+    {{ return(adapter.dispatch('hashed_id', 'velib')(expression)) }}
+{%- endmacro %}
+{% macro default__hashed_id(expression) -%}
+    cast(md5({{ expression }}) as uuid)
+{%- endmacro %}
+
+{% macro epoch_seconds(moment) -%}
+    {{ return(adapter.dispatch('epoch_seconds', 'velib')(moment)) }}
+{%- endmacro %}
+{% macro default__epoch_seconds(moment) -%}
+    cast(floor(extract(epoch from {{ moment }})) as bigint)
+{%- endmacro %}
+
+{#- Whether a text is a plain whole number. -#}
+{% macro is_digits(expression) -%}
+    {{ return(adapter.dispatch('is_digits', 'velib')(expression)) }}
+{%- endmacro %}
+{% macro default__is_digits(expression) -%}
+    {{ expression }} ~ '^[0-9]{1,9}$'
+{%- endmacro %}
+
+{#- One row a day, column `date_day`, both ends included. -#}
+{% macro days_between(first, last) -%}
+    {{ return(adapter.dispatch('days_between', 'velib')(first, last)) }}
+{%- endmacro %}
+{% macro default__days_between(first, last) -%}
+    select cast(day_start as date) as date_day
+    from generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval '1 day') as series (day_start)
+{%- endmacro %}
+
+{#- One row a whole number, column `number`. -#}
+{% macro numbers_between(first, last) -%}
+    {{ return(adapter.dispatch('numbers_between', 'velib')(first, last)) }}
+{%- endmacro %}
+{% macro default__numbers_between(first, last) -%}
+    select series.number from generate_series({{ first }}, {{ last }}) as series (number)
+{%- endmacro %}
+
+{#- Great-circle distance in metres between two points in degrees. -#}
+{% macro great_circle_m(latitude_1, longitude_1, latitude_2, longitude_2) -%}
+    2 * {{ var("earth_radius_m") }} * asin(least(1.0, sqrt(
+        power(sin(radians({{ latitude_2 }} - {{ latitude_1 }}) / 2), 2)
+        + cos(radians({{ latitude_1 }})) * cos(radians({{ latitude_2 }}))
+        * power(sin(radians({{ longitude_2 }} - {{ longitude_1 }}) / 2), 2)
+    )))
+{%- endmacro %}
+
+{#- Microseconds since 1970 as text: a time stamp's identity, whatever the session's time zone or display format. -#}
+{% macro epoch_microseconds(moment) -%}
+    {{ return(adapter.dispatch('epoch_microseconds', 'velib')(moment)) }}
+{%- endmacro %}
+{% macro default__epoch_microseconds(moment) -%}
+    cast(cast(extract(epoch from {{ moment }}) * 1000000 as bigint) as text)
+{%- endmacro %}
+
+{#- A whole number from a key, the same wherever and whenever it is computed: 60 bits of its hash. -#}
+{% macro hashed_number(expression) -%}
+    {{ return(adapter.dispatch('hashed_number', 'velib')(expression)) }}
+{%- endmacro %}
+{% macro default__hashed_number(expression) -%}
+    cast(cast('x' || substr(md5({{ expression }}), 1, 15) as bit(60)) as bigint)
+{%- endmacro %}

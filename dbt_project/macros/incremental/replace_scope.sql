@@ -1,0 +1,43 @@
+{#-
+    The incremental strategy of the interval and movement tables. dbt's own strategies never delete a row that a recomputed
+    stretch no longer has; this one makes the target equal to the model's result within a scope, and writes only what differs.
+
+    meta.scope: the model that says what is recomputed. meta.scope_condition: which old rows lie in it, as SQL over
+    `old_row` and `scope`. unique_key: the columns that identify a row.
+-#}
+{% macro get_incremental_replace_scope_sql(arg_dict) %}
+    {% set target, result = arg_dict['target_relation'], arg_dict['temp_relation'] %}
+    {% set keys = config.get('unique_key') %}
+    {% set meta = config.get('meta') %}
+    {% set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list %}
+
+    analyze {{ result }};
+
+    delete from {{ target }} as old_row
+    using {{ ref(meta['scope']) }} as scope
+    where
+        {{ meta['scope_condition'] }}
+        and not exists (
+            select 1
+            from {{ result }} as new_row
+            where
+                {{ _same(keys, 'old_row', 'new_row') }}
+                and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                is not distinct from
+                ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+        );
+
+    insert into {{ target }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }}
+    from {{ result }} as new_row
+    where
+        not exists (
+            select 1
+            from {{ target }} as old_row
+            where {{ _same(keys, 'old_row', 'new_row') }}
+        );
+{% endmacro %}
+
+{% macro _same(keys, left, right) -%}
+    {% for key in keys %}{{ left }}.{{ key }} = {{ right }}.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+{%- endmacro %}

@@ -1,0 +1,72 @@
+{#-
+    How far each incremental model has applied the change sets. The loader numbers change sets in the order in which loads are
+    completed, so "what is new" is one comparison. A model and its watermark are committed together (the post-hook runs in the
+    model's transaction): a build killed anywhere is made up for by the next.
+-#}
+{% macro create_watermarks() %}
+    create schema if not exists intermediate;
+    create table if not exists intermediate.build_watermarks (
+        model_name text primary key,
+        change_set_id integer not null
+    );
+{% endmacro %}
+
+{#- Whether `model_name` is there to be added to: false before its first build, and when it is to be built anew. -#}
+{% macro is_built(model_name) %}
+    {# While parsing the answer is yes, so that dbt sees every ref. #}
+    {% if not execute %}{{ return(true) }}{% endif %}
+    {% if flags.FULL_REFRESH or not flags.WHICH in ('run', 'build') %}{{ return(false) }}{% endif %}
+    {% set relation = this.incorporate(path={'identifier': model_name, 'schema': velib_schema_of(model_name)}) %}
+    {{ return(load_relation(relation) is not none) }}
+{% endmacro %}
+
+{#- The last change set that `model_name` has applied; 0 when it is not built. -#}
+{% macro applied_through(model_name) %}
+    {% if not execute or not is_built(model_name) %}{{ return(0) }}{% endif %}
+    {% set rows = run_query(
+        "select change_set_id from intermediate.build_watermarks where model_name = '" ~ model_name ~ "'"
+    ) %}
+    {{ return(rows.columns[0].values()[0] if rows | length else 0) }}
+{% endmacro %}
+
+{% macro velib_schema_of(model_name) %}
+    {{ return('mart' if model_name.startswith('fct_') or model_name.startswith('dim_') else 'intermediate') }}
+{% endmacro %}
+
+{#- Post-hook: `through` is a query for the last change set that the model has now applied. -#}
+{% macro advance_watermark(through) %}
+    insert into intermediate.build_watermarks (model_name, change_set_id)
+    select '{{ this.identifier }}', coalesce(({{ through }}), 0)
+    on conflict (model_name) do update set change_set_id = excluded.change_set_id
+{% endmacro %}
+
+{% macro through_snapshots() -%}
+    {{ advance_watermark('select max(change_set_id) from intermediate.int_snapshots') }}
+{%- endmacro %}
+
+{% macro through_scope(scope) -%}
+    {{ advance_watermark('select max(horizon) from intermediate.' ~ scope) }}
+{%- endmacro %}
+
+{#- Statistics for a table just made: the models after it are planned in the same run, before autovacuum has seen it. -#}
+{% macro analyze_when_new() %}
+    do $$
+    begin
+        if (select reltuples < 0 from pg_class where oid = '{{ this }}'::regclass) then
+            analyze {{ this }};
+        end if;
+    end
+    $$
+{% endmacro %}
+
+{#- An index dbt's `indexes` config cannot say (partial). Named after the table's oid: a full refresh builds beside the old one. -#}
+{% macro partial_index(suffix, columns, condition) %}
+    do $$
+    begin
+        execute format(
+            'create index if not exists %I on {{ this }} ({{ columns }}) where {{ condition | replace("'", "''") }}',
+            '{{ suffix }}_' || '{{ this }}'::regclass::oid
+        );
+    end
+    $$
+{% endmacro %}

@@ -1,0 +1,37 @@
+{#-
+    What has to be there before the first model: the tables of the raw schema (empty, when nothing has been loaded yet, so that
+    dbt builds on a fresh database too), the watermarks of the incremental models, and the role that reads the mart.
+-#}
+{% macro prepare_database() %}
+    {% if execute and flags.WHICH in ('run', 'build', 'test', 'snapshot', 'seed') %}
+        {% do run_query(create_missing_raw_tables()) %}
+        {% do run_query(create_watermarks()) %}
+        {% do run_query(create_reader()) %}
+    {% endif %}
+    select 1
+{% endmacro %}
+
+{% macro create_missing_raw_tables() %}
+    create schema if not exists raw;
+    {% for source in graph.sources.values() if source.source_name == 'raw' and source.config.meta.created_when_missing %}
+        create table if not exists raw.{{ source.identifier }} (
+            {% for column in source.columns.values() %}
+                {{ column.name }} {{ column.data_type }}{{ ',' if not loop.last }}
+            {% endfor %}
+        );
+    {% endfor %}
+{% endmacro %}
+
+{#- Privileges on roles may be missing on a server of one's own: then its owner makes the role, and says so when it is absent. -#}
+{% macro create_reader() %}
+    do $$
+    begin
+        create role velib_reader nologin;
+    exception
+        when duplicate_object or unique_violation then null;
+    end
+    $$;
+    create schema if not exists mart;
+    create schema if not exists compat;
+    grant usage on schema mart, compat to velib_reader;
+{% endmacro %}

@@ -1,0 +1,37 @@
+-- The first generation's bike positions, one row a bike and snapshot: spread out from the intervals when asked. Ask for few
+-- snapshots, or for one bike. Bikes in the street have no station; a bike whose station is unobserved in a snapshot has no row in it.
+select
+    {{ hashed_number("locations.feed || '|' || locations.bike_id || '|' || "
+        ~ epoch_microseconds('snapshots.snapshot_at')) }} as loc_id,
+    {{ epoch_seconds('snapshots.snapshot_at') }} as snapshot_id,
+    {{ local_time('snapshots.snapshot_at') }} as timestamp_capture,
+    locations.bike_id as velo_name,
+    locations.station_code,
+    locations.bike_status as bikestatus,
+    locations.dock as dockposition,
+    locations.block_cause as bikeblockcause,
+    cast(locations.battery_percent as integer) as bikebatterylevel
+from {{ ref('int_snapshots') }} as snapshots
+inner join {{ ref('int_bikes') }} as bikes on snapshots.feed = bikes.feed
+cross join lateral (
+    select at_snapshot.*
+    from {{ ref('fct_bike_locations') }} as at_snapshot
+    where
+        at_snapshot.bike_id = bikes.bike_id
+        and at_snapshot.feed = bikes.feed
+        and at_snapshot.valid_from <= snapshots.snapshot_at
+    order by at_snapshot.valid_from desc
+    limit 1
+) as locations
+where
+    locations.valid_to > snapshots.snapshot_at
+    and not exists (
+        select 1
+        from {{ ref('int_station_status') }} as unobserved
+        where
+            not unobserved.is_listed
+            and unobserved.station_code = locations.station_code
+            and unobserved.feed = locations.feed
+            and unobserved.valid_from <= snapshots.snapshot_at
+            and unobserved.valid_to > snapshots.snapshot_at
+    )

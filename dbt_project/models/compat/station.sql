@@ -1,0 +1,23 @@
+-- The first generation's station table.
+select
+    current_station.station_code,
+    current_station.name,
+    current_station.latitude,
+    current_station.longitude,
+    current_station.station_type as stationtype,
+    current_station.operator_type as type,
+    cast(latest.docks_total as integer) as nbdock_total,
+    cast(latest.edocks_total as integer) as nbedock_total,
+    cast(history.max_overflow as integer) as maxbikeoverflow
+from {{ ref('dim_station') }} as current_station
+inner join {{ ref('int_station_history') }} as history
+    on current_station.station_code = history.station_code and history.valid_to = {{ forever() }}
+left join lateral (
+    select
+        status.docks_total,
+        status.edocks_total
+    from {{ ref('int_station_status') }} as status
+    where status.station_code = current_station.station_code and status.is_listed
+    order by status.valid_from desc, status.feed desc
+    limit 1
+) as latest on true

@@ -1,0 +1,197 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_scope',
+    unique_key=['station_code', 'feed', 'valid_from'],
+    on_schema_change='fail',
+    meta={
+        'scope': 'int_station_status_scope',
+        'scope_condition': 'old_row.station_code = scope.station_code and old_row.feed = scope.feed'
+            ~ ' and old_row.valid_from >= scope.from_at and old_row.valid_from < scope.to_at',
+    },
+    indexes=[
+        {'columns': ['station_code', 'feed', 'valid_from'], 'unique': true},
+        {'columns': ['valid_from'], 'type': 'brin'},
+    ],
+    post_hook=[
+        "{{ partial_index('unobserved', 'station_code, feed, valid_from', 'not is_listed') }}",
+        "{{ through_scope('int_station_status_scope') }}",
+        "{{ analyze_when_new() }}",
+    ],
+) }}
+-- depends_on: {{ ref('int_station_status_scope') }}
+-- Each station's status over time, observed or not. Steps:
+--   1. events: what the change sets state, and of the old rows those that nothing new replaces;
+--   2. before a station's first listing it was unobserved: one event since ever;
+--   3. a collection gap ends the status of a listed station at the last snapshot before it, and states it anew after it;
+--   4. each event lasts until the next.
+-- A status first seen at the last snapshot before a gap lasts no time: valid_from = valid_to. fct_station_status leaves it out.
+{% set status = station_status_columns() %}
+with touched as (
+    select
+        snapshots.*,
+        min(case when snapshots.is_after_gap then snapshots.snapshot_at end) over (
+            partition by snapshots.feed
+            order by snapshots.snapshot_at
+            rows between 1 following and unbounded following
+        ) as next_gap_end_at
+    from {{ ref('int_snapshots') }} as snapshots
+    {% if is_incremental() %}
+        where snapshots.change_set_id > {{ applied_through('int_station_status') }}
+    {% endif %}
+),
+
+gaps as (
+    select
+        touched.feed,
+        touched.snapshot_at as ended_at
+    from touched
+    where touched.is_after_gap
+),
+
+new_events as (
+    select
+        touched.feed,
+        changes.station_code,
+        touched.snapshot_at as valid_from,
+        {% if is_incremental() %}
+            scope.from_at,
+            scope.to_at,
+        {% else %}
+            {{ since_ever() }} as from_at,
+            {{ forever() }} as to_at,
+        {% endif %}
+        touched.next_gap_end_at,
+        changes.is_listed,
+        {{ columns_of('changes', status) }}
+    from {{ ref('stg_station_changes') }} as changes
+    inner join touched on changes.change_set_id = touched.change_set_id
+    {% if is_incremental() %}
+        inner join {{ ref('int_station_status_scope') }} as scope
+            on
+                touched.feed = scope.feed
+                and changes.station_code = scope.station_code
+                and touched.snapshot_at >= scope.from_at
+                and touched.snapshot_at < scope.to_at
+        where changes.change_set_id > {{ applied_through('int_station_status') }}
+    {% endif %}
+),
+
+{% if is_incremental() %}
+kept_events as (
+    select
+        old_row.feed,
+        old_row.station_code,
+        old_row.valid_from,
+        scope.from_at,
+        scope.to_at,
+        (
+            select min(gaps.ended_at)
+            from gaps
+            where gaps.feed = old_row.feed and gaps.ended_at > old_row.valid_from
+        ) as next_gap_end_at,
+        old_row.is_listed,
+        {{ columns_of('old_row', status) }}
+    from {{ this }} as old_row
+    inner join {{ ref('int_station_status_scope') }} as scope
+        on
+            old_row.station_code = scope.station_code
+            and old_row.feed = scope.feed
+            and old_row.valid_from >= scope.from_at
+            and old_row.valid_from < scope.to_at
+    where
+        old_row.valid_from > {{ since_ever() }}
+        and not exists (
+            select 1
+            from touched
+            where touched.feed = old_row.feed and touched.snapshot_at = old_row.valid_from
+        )
+),
+{% endif %}
+
+events as (
+    select * from new_events
+    {% if is_incremental() %}
+        union all
+        select * from kept_events
+    {% endif %}
+),
+
+since_ever as (
+    select distinct
+        events.feed,
+        events.station_code,
+        {{ since_ever() }} as valid_from,
+        events.from_at,
+        events.to_at,
+        cast(null as timestamptz) as next_gap_end_at,
+        false as is_listed,
+        {% for column in status %}
+            cast(null as {{ 'text' if column == 'state' else 'boolean' if column.startswith('is_') else 'smallint' }}) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from events
+    where events.from_at = {{ since_ever() }}
+),
+
+stated as (
+    select
+        all_events.*,
+        lead(all_events.valid_from, 1, all_events.to_at) over (
+            partition by all_events.feed, all_events.station_code, all_events.from_at order by all_events.valid_from
+        ) as next_at
+    from (
+        select * from events
+        union all
+        select * from since_ever
+    ) as all_events
+),
+
+carried_over_gaps as (
+    select
+        stated.feed,
+        stated.station_code,
+        gaps.ended_at as valid_from,
+        stated.from_at,
+        stated.to_at,
+        stated.is_listed,
+        {{ columns_of('stated', status) }}
+    from stated
+    inner join gaps
+        on stated.feed = gaps.feed and stated.valid_from < gaps.ended_at and stated.next_at > gaps.ended_at
+    where stated.is_listed and stated.next_gap_end_at < stated.next_at
+),
+
+intervals as (
+    select
+        parts.*,
+        lead(parts.valid_from, 1, parts.to_at) over (
+            partition by parts.feed, parts.station_code, parts.from_at order by parts.valid_from
+        ) as next_at
+    from (
+        select
+            stated.feed,
+            stated.station_code,
+            stated.valid_from,
+            stated.from_at,
+            stated.to_at,
+            stated.is_listed,
+            {{ columns_of('stated', status) }}
+        from stated
+        union all
+        select * from carried_over_gaps
+    ) as parts
+)
+
+select
+    intervals.feed,
+    intervals.station_code,
+    intervals.valid_from,
+    case
+        when intervals.is_listed and next_snapshots.is_after_gap then next_snapshots.previous_snapshot_at
+        else intervals.next_at
+    end as valid_to,
+    intervals.is_listed,
+    coalesce(intervals.is_listed and next_snapshots.is_after_gap, false) as is_ended_by_gap,
+    {{ columns_of('intervals', status) }}
+from intervals
+left join {{ ref('int_snapshots') }} as next_snapshots
+    on intervals.feed = next_snapshots.feed and intervals.next_at = next_snapshots.snapshot_at

@@ -1,0 +1,87 @@
+-- Which stretches of which stations' status int_station_status has to compute anew: from the last interval before what is new
+-- (it may now end elsewhere) up to the first one after it. The row without a feed carries the horizon.
+{% set is_built = is_built('int_station_status') %}
+{% set applied = applied_through('int_station_status') %}
+with horizon as (
+    select coalesce(max(change_set_id), 0) as horizon
+    from {{ ref('int_snapshots') }}
+)
+
+{% if is_built %}
+, islands as (
+    {{ touched_islands(applied) }}
+),
+
+touched as (
+    select
+        islands.feed,
+        changes.station_code,
+        islands.first_at,
+        islands.last_at
+    from {{ ref('int_snapshots') }} as snapshots
+    inner join {{ ref('stg_station_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+    inner join islands
+        on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
+    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }}
+    union
+    -- A gap ends and begins an interval of every station; a rewritten stretch may have lost any old one.
+    select
+        islands.feed,
+        stations.station_code,
+        islands.first_at,
+        islands.last_at
+    from islands
+    inner join {{ ref('int_stations') }} as stations on islands.feed = stations.feed
+    where islands.has_gap or not islands.is_append
+),
+
+stretches as (
+    select
+        touched.feed,
+        touched.station_code,
+        coalesce(before.valid_from, {{ since_ever() }}) as from_at,
+        coalesce(after.valid_from, {{ forever() }}) as to_at
+    from touched
+    left join lateral (
+        select old_row.valid_from
+        from intermediate.int_station_status as old_row
+        where
+            old_row.station_code = touched.station_code
+            and old_row.feed = touched.feed
+            and old_row.valid_from < touched.first_at
+        order by old_row.valid_from desc
+        limit 1
+    ) as before on true
+    left join lateral (
+        select old_row.valid_from
+        from intermediate.int_station_status as old_row
+        where
+            old_row.station_code = touched.station_code
+            and old_row.feed = touched.feed
+            and old_row.valid_from > touched.last_at
+        order by old_row.valid_from
+        limit 1
+    ) as after on true
+),
+
+{{ merged_stretches('stretches', 'station_code') }}
+{% endif %}
+
+select
+    cast(null as text) as feed,
+    cast(null as text) as station_code,
+    cast(null as timestamptz) as from_at,
+    cast(null as timestamptz) as to_at,
+    horizon.horizon
+from horizon
+{% if is_built %}
+union all
+select
+    merged.feed,
+    merged.station_code,
+    merged.from_at,
+    merged.to_at,
+    horizon.horizon
+from merged
+cross join horizon
+{% endif %}

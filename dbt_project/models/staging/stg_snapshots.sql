@@ -1,0 +1,29 @@
+-- A row of raw.snapshots counts when the load that wrote it is complete. Of several complete ones for a feed and capture time
+-- (a late file rewrites its successor's) the last to be loaded counts; which one that is, int_snapshots settles.
+with loads as (
+    select load_id
+    from {{ source('raw', '_dlt_loads') }}
+    where status = 0
+),
+
+snapshots as (
+    select * from {{ source('raw', 'snapshots') }}
+)
+
+select
+    snapshots.feed,
+    snapshots.snapshot_at,
+    snapshots.previous_snapshot_at,
+    snapshots.change_set_id,
+    snapshots.format as snapshot_format,
+    snapshots.file as file_path,
+    snapshots.file_bytes,
+    snapshots.content_hash,
+    snapshots.station_count,
+    snapshots.station_without_code_count,
+    snapshots.station_listed_twice_count,
+    snapshots.bike_count,
+    snapshots.bike_in_street_count,
+    snapshots.bike_listed_twice_count
+from snapshots
+inner join loads on snapshots._dlt_load_id = loads.load_id
