@@ -32,7 +32,7 @@ def _build(*arguments: str) -> Result:
 
 
 def test_a_build_and_what_it_says(toy: Path, fresh_database: str) -> None:
-    done = _build()
+    done = _build("--threads", "1")
     assert done.exit_code == 0, done.output
     assert done.output.startswith("built: 1 models and seeds built, 1 tests passed, ")
     assert not (toy / "target").exists(), "dbt's files lie with the warehouse, so that two can be built at once"

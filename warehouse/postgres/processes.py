@@ -20,9 +20,10 @@ def is_ours(pid: int, data: Path) -> bool:
     if not _PROC:
         return _command(pid).find(str(data)) >= 0
     try:
-        return os.readlink(f"/proc/{pid}/cwd") == os.path.realpath(data)
+        place = os.readlink(f"/proc/{pid}/cwd")
     except OSError:
         return False
+    return place == str(data) or place == os.path.realpath(data)
 
 
 def is_alive(pid: int) -> bool:
@@ -39,6 +40,7 @@ def left_over(data: Path) -> list[int]:
     """All living PostgreSQL processes of this data folder, found without their parent's help."""
     if not _PROC:
         return []
+    data = Path(os.path.realpath(data))
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     return [pid for pid in pids if is_ours(pid, data) and _runs_postgres(pid)]
 
