@@ -11,14 +11,14 @@ snapshots as (
 )
 
 select
-    snapshots.feed,
+    cast(snapshots.feed as text) as feed,
     snapshots.snapshot_at,
     snapshots.previous_snapshot_at,
     snapshots.change_set_id,
-    snapshots.format as snapshot_format,
-    snapshots.file as file_path,
+    cast(snapshots.format as text) as snapshot_format,
+    cast(snapshots.file as text) as file_path,
     snapshots.file_bytes,
-    snapshots.content_hash,
+    cast(snapshots.content_hash as text) as content_hash,
     snapshots.station_count,
     snapshots.station_without_code_count,
     snapshots.station_listed_twice_count,

@@ -1,7 +1,8 @@
 select
     change_set_id,
-    station_code,
+    cast(station_code as text) as station_code,
     is_listed,
     is_relisted,
-    {{ station_status_columns() | join(',\n    ') }}
+    cast(state as text) as state,
+    {{ station_status_columns() | reject('equalto', 'state') | join(',\n    ') }}
 from {{ source('raw', 'station_changes') }}
