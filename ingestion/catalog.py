@@ -7,11 +7,15 @@ complete load wrote the same feed and capture time again; a change set counts wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
+import pyarrow as pa
+
+from ingestion.arrow import TABLES
 from ingestion.extract import Duplicate, Quarantined
 from ingestion.landing import LandingFile
 from ingestion.network_state import Counts
@@ -22,8 +26,9 @@ if TYPE_CHECKING:
 
 # The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
 LOAD_LOCK = 0x7E11B_10AD
+DDL_LOCK = 0x7E11B_DD1
 
-# The files that are known without a snapshot of their own. dlt does not write these: they are kept up to date in place.
+# The order of change sets, and the files that are known without a snapshot of their own: kept up to date in place, not by dlt.
 _BOOKKEEPING = """
 create schema if not exists raw;
 create sequence if not exists raw.change_set_id_seq as integer;
@@ -51,7 +56,7 @@ create table if not exists raw.duplicate_files (
 );
 """
 
-# dlt makes the tables of the change sets; these serve the loader's look-ups and dbt's reading of what is new.
+# These serve the loader's look-ups and dbt's reading of what is new.
 _INDEXES = """
 create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
 create index if not exists snapshots_by_file on raw.snapshots (file);
@@ -62,6 +67,16 @@ create index if not exists station_attribute_changes_by_change_set
     on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
 create index if not exists bike_changes_by_change_set on raw.bike_changes (change_set_id);
 """
+
+_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "varchar",
+    pa.bool_(): "boolean",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float64(): "double precision",
+    pa.timestamp("us", tz="UTC"): "timestamptz",
+}
 
 _LOADED_COLUMNS = """
     s.feed, s.snapshot_at, s.previous_snapshot_at, s.change_set_id, s.file, s.file_bytes, s.file_modified_ns,
@@ -99,29 +114,36 @@ def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
         try:
             yield
         finally:
-            if not connection.closed:
+            # A broken connection has given the lock back already, and must not hide why it broke.
+            with suppress(psycopg2.Error):
                 cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
 
 
-def ensure_bookkeeping(connection: Connection) -> None:
-    """Make the loader's own tables where they are missing."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BOOKKEEPING)
+def ensure_tables(connection: Connection) -> None:
+    """Make the tables of the raw schema where they are missing.
 
-
-def ensure_indexes(connection: Connection) -> None:
-    """Index dlt's tables, once they are there."""
+    dlt would make those of the change sets too, but each only when it first gets rows for it, and a feed without bikes never
+    has any.
+    """
+    statements = [_BOOKKEEPING]
+    for name, schema in TABLES.items():
+        columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in schema]
+        if name == "snapshots":
+            columns.append("_dlt_load_id varchar not null")
+        statements.append(f"create table if not exists raw.{name} ({', '.join(columns)});")
+    statements.append(_INDEXES)
     with connection.cursor() as cursor:
-        for statement in _INDEXES.split(";"):
-            table = statement.partition(" on ")[2].split()[:1] or statement.partition("on ")[2].split()[:1]
-            if table and _exists(cursor, table[0]):
-                cursor.execute(statement)
+        # Two loads that begin at the same moment would both find a table missing.
+        cursor.execute(
+            "begin; select pg_advisory_xact_lock(%s);" + "".join(statements).replace("%", "%%") + "commit", (DDL_LOCK,)
+        )
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nothing has been loaded yet: dlt's tables are not there."""
+    """Whether dlt has not completed a load here yet: its table of loads is not there."""
     with connection.cursor() as cursor:
-        return not (_exists(cursor, "raw.snapshots") and _exists(cursor, "raw._dlt_loads"))
+        cursor.execute("select to_regclass('raw._dlt_loads') is null")
+        return bool(_one(cursor)[0])
 
 
 def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
@@ -186,7 +208,9 @@ def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> 
         return [_loaded(row) for row in cursor]
 
 
-def conflicting_files(connection: Connection, feed: str, times: Sequence[datetime]) -> list[tuple[datetime, LandingFile]]:
+def conflicting_files(
+    connection: Connection, feed: str, times: Sequence[datetime]
+) -> list[tuple[datetime, LandingFile]]:
     """Files that lost their capture time to another file: they stand again when that one is rewritten."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -292,11 +316,6 @@ def _loaded(row: tuple[Any, ...]) -> LoadedSnapshot:
     return LoadedSnapshot(
         feed, at, previous_at, change_set_id, LandingFile(path, size, modified_ns), digest, Counts(*counts)
     )
-
-
-def _exists(cursor: Any, table: str) -> bool:
-    cursor.execute("select to_regclass(%s) is not null", (table,))
-    return bool(_one(cursor)[0])
 
 
 def _one(cursor: Any) -> tuple[Any, ...]:

@@ -110,7 +110,7 @@ class _Winner:
     is_new: bool
 
 
-class _MissingContent(Exception):
+class _MissingContentError(Exception):
     """A loaded snapshot's file is gone or rewritten."""
 
 
@@ -161,7 +161,7 @@ class _Span:
             slot = self.slots[index]
             try:
                 winner = self._settle(slot, state, report=True)
-            except _MissingContent:
+            except _MissingContentError:
                 self.result.needs_content.append(index)
                 break
             if winner is None:
@@ -174,7 +174,13 @@ class _Span:
                 source = winner.payload.file if winner.payload else _loaded(slot).file
                 digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
                 self.rows.add(
-                    slot.change_set_id, slot.captured_at, previous[0] if previous else None, source, digest, counts, changes
+                    slot.change_set_id,
+                    slot.captured_at,
+                    previous[0] if previous else None,
+                    source,
+                    digest,
+                    counts,
+                    changes,
                 )
                 if winner.is_new:
                     self.result.snapshots += 1
@@ -192,7 +198,7 @@ class _Span:
             slot = self.slots[index]
             try:
                 winner = self._settle(slot, state, report=False)
-            except _MissingContent:
+            except _MissingContentError:
                 self.result.needs_content.append(index)
                 break
             if winner is not None:
@@ -253,8 +259,8 @@ class _Span:
             if not self._is_expected(data):
                 other = detect(data)
                 if report:
-                    feed = self.expected.feed if self.expected.feed_is_forced else other.feed(data)
-                    self.result.misplaced.append(Misplaced(file, slot.captured_at, feed, other.name))
+                    named = self.expected.feed if self.expected.feed_is_forced else other.feed(data)
+                    self.result.misplaced.append(Misplaced(file, slot.captured_at, named, other.name))
                 return None
             return _Payload(file, data, digest), state.read(data)
         except (UnreadableFile, FormatError) as error:
@@ -300,10 +306,10 @@ class _Span:
         try:
             data, _ = _read(loaded.file, self.expected.max_bytes)
             if content_hash(data) != loaded.content_hash:
-                raise _MissingContent
+                raise _MissingContentError
             return _Winner(state.read(data), _Payload(loaded.file, data, loaded.content_hash), is_new=False)
         except (UnreadableFile, FormatError):
-            raise _MissingContent from None
+            raise _MissingContentError from None
 
 
 def _loaded(slot: Slot) -> LoadedSnapshot:

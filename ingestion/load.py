@@ -15,6 +15,7 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -121,7 +122,7 @@ def load(
     with ExitStack() as stack:
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
-        catalog.ensure_bookkeeping(connection)
+        catalog.ensure_tables(connection)
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
         for start in range(0, len(candidates), options.batch_files):
             with catalog.exclusive(connection, on_wait):
@@ -154,9 +155,7 @@ class _Loader:
             mine = [each for each in fresh if self._fits(each, expected)]
             rest = [each for each in fresh if not self._fits(each, expected)]
             misplaced = self._load_feed(mine, expected)
-            fresh = rest + [
-                _Candidate(each.file, each.captured_at, each.feed, each.format_name) for each in misplaced
-            ]
+            fresh = rest + [_Candidate(each.file, each.captured_at, each.feed, each.format_name) for each in misplaced]
 
     def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
         known = catalog.known_files(self.connection, [each.file.path for each in batch])
@@ -184,13 +183,19 @@ class _Loader:
             found = inspect(each.file, self.options.max_bytes, self.options.format_name)
             if isinstance(found, Inspected) and found.captured_at is None:
                 found = Quarantined(
-                    found.file, "", "no_capture_time", "neither the file's name nor its content states a time", found.feed
+                    found.file,
+                    "",
+                    "no_capture_time",
+                    "neither the file's name nor its content states a time",
+                    found.feed,
                 )
             if isinstance(found, Quarantined):
                 self._record(SpanResult(quarantined=[found]), [])
                 self.on_progress(1)
             else:
-                timed.append(_Candidate(each.file, found.captured_at, self.options.feed or found.feed, found.format_name))
+                timed.append(
+                    _Candidate(each.file, found.captured_at, self.options.feed or found.feed, found.format_name)
+                )
         return timed
 
     def _expect(self, batch: Sequence[_Candidate]) -> Expected:
@@ -238,8 +243,7 @@ class _Loader:
         stream = self._tables(slots, expected, results)
         first = next(stream, None)
         if first is not None:
-            load_id = load_tables(_chain(first, stream), self.url, self._work_folder())
-            catalog.ensure_indexes(self.connection)
+            load_id = load_tables(chain([first], stream), self.url, self._work_folder())
             self.summary.load_ids.append(load_id)
         for result in results:
             self.summary.new += result.snapshots
@@ -263,9 +267,7 @@ class _Loader:
             files = sum(len(slot.candidates) for slot in slots[slice(*span)])
             self.on_progress(files - len(result.misplaced))
 
-    def _extract(
-        self, slots: Sequence[Slot], expected: Expected
-    ) -> Iterator[tuple[tuple[int, int], SpanResult]]:
+    def _extract(self, slots: Sequence[Slot], expected: Expected) -> Iterator[tuple[tuple[int, int], SpanResult]]:
         if len(slots) < MIN_FILES_FOR_WORKERS or self.options.workers < 2:
             for span in spans(slots, SPAN):
                 yield span, extract_span(slots, *span, expected)
@@ -299,8 +301,3 @@ class _Loader:
         if self._folder is None:
             self._folder = self.stack.enter_context(work_folder())
         return self._folder
-
-
-def _chain(first: tuple[str, pa.Table], rest: Iterator[tuple[str, pa.Table]]) -> Iterator[tuple[str, pa.Table]]:
-    yield first
-    yield from rest

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Reason = Literal["invalid_json", "unknown_format", "empty_list", "missing_field", "wrong_shape", "too_deep"]
+Reason = Literal[
+    "invalid_json", "unknown_format", "empty_list", "missing_field", "wrong_shape", "too_deep", "contradicts_itself"
+]
 
 # Stands in a message for the entry it is about: a format parses one entry alone and cannot know its number.
 ENTRY = "<entry>"

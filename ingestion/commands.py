@@ -1,0 +1,195 @@
+"""The verbs `velib load` and `velib status`: options in, lines out. Imported for --help, so nothing heavy at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from ingestion.load import LoadSummary
+    from ingestion.status import FeedStatus
+
+# How many quarantined files are named one by one.
+NAMED = 10
+# Files between two lines of a log, where there is no terminal for a progress bar.
+LOG_EVERY = 2000
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--feed", help="Name the feed; else the format names it.")
+@click.option("--format", "format_name", help="Take every file for this format; else it is found from the content.")
+@click.option(
+    "--time-zone",
+    envvar="VELIB_TIME_ZONE",
+    default="Europe/Paris",
+    show_default=True,
+    help="Of times in file names without a zone.",
+)
+@click.option("--max-mb", default=256, show_default=True, help="Quarantine files larger than this, decompressed.")
+@click.option("--batch", default=4096, show_default=True, help="Files a load: what is lost at most when it is killed.")
+@click.option("--workers", type=int, help="Processes that read files.  [default: one a core]")
+@click.pass_context
+def load(
+    ctx: click.Context,
+    paths: Sequence[str],
+    feed: str | None,
+    format_name: str | None,
+    time_zone: str,
+    max_mb: int,
+    batch: int,
+    workers: int | None,
+) -> None:
+    """Load snapshot files: folders (recursively), globs, single files; .json and .json.gz.
+
+    Files that were loaded before are skipped. Files that cannot count are quarantined with the reason, and the load goes
+    on; the exit code is then 3.
+    """
+    import os
+    from zoneinfo import ZoneInfo
+
+    from ingestion.load import LoadOptions
+    from ingestion.load import load as load_files
+    from warehouse.errors import UsageError
+
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ValueError, OSError, KeyError) as error:
+        raise UsageError(f"unknown time zone {time_zone}") from error
+    for name, value in (("--max-mb", max_mb), ("--batch", batch), ("--workers", workers)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be at least 1")
+    options = LoadOptions(feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1)
+    with _Progress() as progress:
+        summary = load_files(paths, options, progress.listed, progress.advance, progress.waiting)
+    _say_load(summary)
+    if summary.quarantined:
+        ctx.exit(3)
+
+
+@click.command()
+def status() -> None:
+    """Show what was loaded, what is quarantined and why, the newest snapshots and the gaps."""
+    from ingestion.status import warehouse_status
+    from warehouse.database import connect
+
+    connection = connect("velib status", autocommit=True)
+    try:
+        found = warehouse_status(connection, NAMED)
+    finally:
+        connection.close()
+    if not found.feeds:
+        click.echo("no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
+    for feed in found.feeds:
+        _say_feed(feed)
+    if found.last_load_at:
+        click.echo(f"last load      {_when(found.last_load_at)}, database {found.database_bytes / 1e6:,.0f} MB")
+    if found.duplicates:
+        click.echo(f"duplicates     {found.duplicates:,} files with the content of a loaded one")
+    if found.unfinished_loads:
+        click.echo(f"killed loads   {found.unfinished_loads:,}; their rows count for nothing")
+    total = sum(found.quarantine_counts.values())
+    click.echo(f"quarantine     {total:,} files" if total else "quarantine     empty")
+    for reason, count in found.quarantine_counts.items():
+        click.echo(f"  {reason:<26}{count:>8,}")
+    for file in found.quarantine:
+        click.echo(f"  {_printable(file.path)}: {file.reason}: {_printable(file.detail)}")
+    if total > len(found.quarantine):
+        click.echo(f"  … and {total - len(found.quarantine):,} more in raw.quarantined_files")
+
+
+def _say_load(summary: LoadSummary) -> None:
+    for file in summary.quarantined[:NAMED]:
+        click.echo(f"quarantined {_printable(file.file.path)}: {file.reason}: {_printable(file.detail)}", err=True)
+    if len(summary.quarantined) > NAMED:
+        click.echo(f"… and {len(summary.quarantined) - NAMED:,} more: see `velib status`", err=True)
+    quarantined = f"{len(summary.quarantined):,} quarantined"
+    if summary.still_quarantined:
+        quarantined += f" (and {summary.still_quarantined:,} from before)"
+    pace = f", {summary.ms_per_snapshot:.1f} ms a snapshot" if summary.ms_per_snapshot is not None else ""
+    click.echo(
+        f"{summary.files:,} files: {summary.new:,} new, {summary.skipped:,} skipped, {quarantined}; "
+        f"{summary.changes:,} changes in {summary.seconds:.1f} s{pace}"
+    )
+
+
+def _say_feed(feed: FeedStatus) -> None:
+    every = f", every {_span(feed.cadence)}" if feed.cadence else ""
+    click.echo(
+        f"feed           {_printable(feed.feed)}: {feed.snapshots:,} snapshots since {_when(feed.first_at)}{every}"
+    )
+    bikes = f", {feed.bikes:,} bikes" if feed.bikes else ""
+    click.echo(f"  newest       {_when(feed.newest_at)}: {feed.stations:,} stations{bikes}")
+    if feed.gap_count:
+        latest = "; ".join(f"{_when(gap.from_at)} for {_span(gap.to_at - gap.from_at)}" for gap in feed.gaps)
+        more = f", the latest {len(feed.gaps)}" if feed.gap_count > len(feed.gaps) else ""
+        click.echo(f"  gaps         {feed.gap_count:,}{more}: {latest}")
+    else:
+        click.echo("  gaps         none over 45 minutes")
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(length: timedelta) -> str:
+    seconds = round(length.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 2 * 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _printable(text: str) -> str:
+    """Text from outside, without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+class _Progress:
+    """A bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._total = self._done = self._said = 0
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def listed(self, files: int) -> None:
+        self._total = files
+        import sys
+
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("loading"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("load", total=files)
+            self._bar.start()
+
+    def advance(self, files: int) -> None:
+        self._done += files
+        if self._bar is not None:
+            self._bar.advance(self._task, files)
+        elif self._done - self._said >= LOG_EVERY:
+            self._said = self._done
+            click.echo(f"{self._done:,} of {self._total:,} files", err=True)
+
+    def waiting(self) -> None:
+        click.echo("another load is running: waiting for it …", err=True)
