@@ -1,0 +1,20 @@
+"""The code location `orchestration.definitions:defs`. Only puts together what `defs/` defines.
+
+Loads without a database and without any credential: both are looked for when something runs.
+"""
+
+import dagster as dg
+
+from orchestration.defs import dbt, jobs, landing, raw, sensors
+from orchestration.lib.landing_zone import LandingZone
+from orchestration.lib.resources import Dbt, Warehouse
+
+defs = dg.Definitions(
+    assets=[landing.snapshots, raw.tables, dbt.models],
+    jobs=[jobs.load_and_build],
+    schedules=[jobs.every_quarter_of_an_hour],
+    sensors=[sensors.landing_files],
+    resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},
+    # One process for a whole run: a process for each step takes seconds, and there is nothing to run side by side.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,61 @@
+"""The raw schema as assets: one call of `ingestion.load`, which fills all of its tables at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from orchestration.defs import landing
+from orchestration.lib.landing_zone import LandingZone
+from orchestration.lib.layers import OWNERS, layer_tags
+from orchestration.lib.load_report import ProgressLog, metadata_by_table, quarantine_check
+from orchestration.lib.resources import Warehouse
+from orchestration.lib.table_metadata import describe
+
+GROUP = "raw"
+
+_TABLES = {
+    "snapshots": "One row a snapshot and load.",
+    "station_changes": "Stations whose status differs from the snapshot before.",
+    "station_attribute_changes": "Stations whose attributes differ from the snapshot before.",
+    "bike_changes": "Bikes that are elsewhere or in another condition than in the snapshot before, or that have left.",
+    "quarantined_files": "Files that cannot count, and why.",
+    "_dlt_loads": "dlt's list of completed loads: what a load wrote counts once it stands here.",
+}
+
+
+def _spec(table: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        [GROUP, table],
+        deps=[landing.snapshots.key],
+        description=_TABLES[table],
+        group_name=GROUP,
+        kinds={"postgres"} if table == "quarantined_files" else {"dlt", "postgres"},
+        tags=layer_tags(GROUP),
+        owners=OWNERS,
+    )
+
+
+@dg.multi_asset(
+    name="load",
+    specs=[_spec(table) for table in _TABLES],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "quarantine_not_growing",
+            asset=[GROUP, "quarantined_files"],
+            description="This load sent no file to quarantine. A warning: the files that can be read count all the same.",
+        )
+    ],
+)
+def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehouse: Warehouse) -> Iterator[Any]:
+    from ingestion.load import LoadSummary, load
+
+    paths = landing_zone.paths_with_files()
+    progress = ProgressLog(context.log.info)
+    summary = load(paths, on_listed=progress.listed, on_progress=progress.settled) if paths else LoadSummary()
+    reported = metadata_by_table(summary)
+    with warehouse.connect() as connection:
+        for table in _TABLES:
+            metadata = {**describe(connection, GROUP, table), **reported.get(table, {})}
+            yield dg.MaterializeResult([GROUP, table], metadata=metadata)
+    yield quarantine_check(summary)

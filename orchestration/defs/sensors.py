@@ -1,0 +1,35 @@
+"""The sensor that starts the job when files land. What it decides is decided in `lib/landing_cursor.py`."""
+
+import time
+
+import dagster as dg
+
+from orchestration.defs import landing
+from orchestration.defs.jobs import load_and_build
+from orchestration.lib.landing_cursor import Cursor, decide
+from orchestration.lib.landing_zone import LandingZone
+from orchestration.lib.runs import is_under_way, outcome
+
+
+@dg.sensor(
+    name="landing_files",
+    job=load_and_build,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts load_and_build when files of the landing zone are new or changed, and again after a failed run.",
+)
+def landing_files(context: dg.SensorEvaluationContext, landing_zone: LandingZone) -> dg.SensorResult | dg.SkipReason:
+    if is_under_way(context.instance, load_and_build.name):
+        return dg.SkipReason("a run is under way")
+    before = Cursor.read(context.cursor)
+    state = landing_zone.scan()
+    last = outcome(context.instance, load_and_build.name, before.run_key)
+    decision = decide(before, state.fingerprint, state.files > 0, last, time.time())
+    cursor = decision.cursor.write()
+    if not decision.start:
+        return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=decision.cursor.run_key)],
+        cursor=cursor,
+        asset_events=[dg.AssetObservation(landing.snapshots.key, metadata=state.metadata())],
+    )

@@ -1,0 +1,91 @@
+"""dbt's manifest, from which the assets are made: parsed when it is missing or older than the project.
+
+`dbt parse` connects to nothing, and gets a URL of nowhere, so the result does not depend on whose machine it is. Several
+processes load the code location at once: one parses, the others wait for it.
+"""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DbtProject
+
+from orchestration.lib.resources import dbt_executable
+from warehouse import dbt_profile, files, settings
+from warehouse.errors import VelibError
+
+_NOWHERE = "postgresql://nobody@localhost/nothing"
+_SOURCES = ("analyses", "macros", "models", "seeds", "snapshots", "tests")
+
+
+def load_manifest() -> tuple[DbtProject, dict[str, Any]]:
+    """The project and its manifest, up to date."""
+    folder = settings.dbt_project()
+    project = DbtProject(folder, profiles_dir=folder)
+    try:
+        project.manifest_path.parent.mkdir(exist_ok=True)
+        with files.locked(project.manifest_path.parent):
+            manifest = _current(project.manifest_path, folder) or _parse(project.manifest_path, folder)
+    except PermissionError as error:
+        raise VelibError(
+            f"{error.filename} cannot be written: parse the project as its owner, cd {folder} && dbt parse"
+        ) from error
+    return project, with_homes_for_singular_tests(manifest)
+
+
+def with_homes_for_singular_tests(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A singular test that reads several models is a check of the first one it names, unless its meta says otherwise.
+
+    dagster-dbt knows where to put a test that reads one model, and leaves all others out of the asset graph.
+    """
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or node.get("attached_node") or not node.get("refs"):
+            continue
+        meta = node["config"].setdefault("meta", {})
+        meta.setdefault("dagster", {}).setdefault("ref", {"name": node["refs"][0]["name"]})
+    return manifest
+
+
+def newest_change(folder: Path) -> float:
+    """When the project last changed. Folders count too: theirs is the time at which a file was removed."""
+    return max(path.stat().st_mtime for path in _parts(folder))
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    yield folder / "dbt_project.yml"
+    for name in _SOURCES:
+        for directory, _, names in os.walk(folder / name):
+            yield Path(directory)
+            yield from (Path(directory, each) for each in names if not each.startswith("."))
+
+
+def _current(path: Path, folder: Path) -> dict[str, Any] | None:
+    """The manifest that is there; None when there is none, or it is too old, half written, or another dbt's."""
+    try:
+        written = path.stat().st_mtime
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        version = manifest["metadata"]["dbt_version"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    return manifest if written > newest_change(folder) and version == importlib.metadata.version("dbt-core") else None
+
+
+def _parse(path: Path, folder: Path) -> dict[str, Any]:
+    dbt_profile.refresh()
+    target = path.parent / "dagster"  # a folder of its own: a `dbt build` in the project may run at the same time
+    done = subprocess.run(
+        [dbt_executable(), "--quiet", "parse", "--target-path", str(target), "--log-path", str(target)],
+        cwd=folder,
+        env=settings.child_environment({settings.DATABASE_URL: _NOWHERE, "DBT_PROFILES_DIR": str(folder)}),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise VelibError(f"dbt cannot read the project: {done.stdout}{done.stderr}")
+    os.replace(target / "manifest.json", path)
+    manifest: dict[str, Any] = json.loads(path.read_text())
+    return manifest

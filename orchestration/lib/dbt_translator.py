@@ -1,0 +1,42 @@
+"""How a dbt node becomes an asset: its group is its layer. Everything else is dagster-dbt's own way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+
+from orchestration.lib.layers import OWNERS, layer_tags
+
+# Below dbt_project/models there is a folder for each of these; seeds are staged with the sources.
+LAYERS = ("staging", "intermediate", "mart", "compat")
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = self.get_resource_props(manifest, unique_id)
+        layer = layer_of(node)
+        return spec.replace_attributes(
+            group_name=layer,
+            owners=spec.owners or OWNERS,
+            tags={**spec.tags, **layer_tags(layer)},
+            kinds={"dbt", "postgres", *materialization_kind(node)},
+        )
+
+
+def layer_of(node: Mapping[str, Any]) -> str:
+    """The layer of a source, seed or model."""
+    if node["resource_type"] == "source":
+        return str(node["source_name"])
+    folder = node["fqn"][1] if len(node["fqn"]) > 2 else ""
+    return folder if folder in LAYERS else "staging"
+
+
+def materialization_kind(node: Mapping[str, Any]) -> set[str]:
+    """Views and seeds are marked as such; a table is what one expects."""
+    kind = "seed" if node["resource_type"] == "seed" else node.get("config", {}).get("materialized")
+    return {kind} if kind in ("view", "seed") else set()

@@ -1,0 +1,62 @@
+"""The database and dbt as Dagster resources. Nothing is looked for, started or connected before a run asks for it."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from warehouse import files, settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+
+class Warehouse(dg.ConfigurableResource):
+    """The warehouse's database, by the rule of `warehouse.database`: the embedded server is started when it is needed."""
+
+    @contextlib.contextmanager
+    def connect(self) -> "Iterator[Connection]":
+        from warehouse.database import connect
+
+        with contextlib.closing(connect("velib dagster", autocommit=True)) as connection:
+            yield connection
+
+
+class Dbt(dg.ConfigurableResource):
+    """dbt on the warehouse, with the files and the lock of `velib build`: of the two, one runs at a time."""
+
+    @contextlib.contextmanager
+    def stream(self, arguments: Sequence[str], context: dg.AssetExecutionContext) -> Iterator[Iterator[Any]]:
+        """The events of a dbt run on what the context selects. Leaving it early ends dbt."""
+        from warehouse import dbt_profile
+        from warehouse.database import database_url
+
+        database_url()
+        dbt_profile.require()
+        os.environ.update(settings.child_environment())  # dbt runs in its own folder: the home must be absolute
+        folder = settings.velib_home() / "dbt"
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.locked(folder / "lock", lambda: context.log.info("waiting for another build to end")):
+            client = DbtCliResource(
+                project_dir=str(settings.dbt_project()),
+                profiles_dir=str(settings.dbt_project()),
+                dbt_executable=dbt_executable(),
+            )
+            # The target folder of `velib build`: dbt then parses only what has changed since either ran.
+            invocation = client.cli(arguments, context=context, target_path=folder / "target")
+            try:
+                yield invocation.stream()
+            finally:
+                if invocation.process.poll() is None:
+                    invocation.process.terminate()
+                    invocation.process.wait()
+
+
+def dbt_executable() -> str:
+    """The dbt beside our Python, whatever the PATH says."""
+    return str(Path(sys.executable).parent / "dbt")
