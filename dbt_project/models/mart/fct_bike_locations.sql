@@ -41,6 +41,7 @@ new_events as (
         touched.feed,
         changes.bike_id,
         touched.snapshot_at as event_at,
+        touched.snapshot_at as known_until,
         {% if is_incremental() %}
             scope.from_at,
             scope.to_at,
@@ -98,7 +99,8 @@ old_rows as (
 ),
 
 -- Old intervals that something new falls into, or whose last report no longer counts: what was reported before that is only in
--- the change sets. Late files alone come here.
+-- the change sets. So are the sightings that say where the bike was after its station came back into a new snapshot without it.
+-- Late files alone come here.
 broken_rows as (
     select
         old_rows.feed,
@@ -119,6 +121,18 @@ broken_rows as (
                 and new_events.event_at > old_rows.valid_from
                 and new_events.event_at < old_rows.last_reported_at
         )
+        or exists (
+            select 1
+            from {{ ref('int_station_status') }} as unobserved
+            inner join touched
+                on unobserved.feed = touched.feed and unobserved.valid_to = touched.snapshot_at
+            where
+                not unobserved.is_listed
+                and unobserved.feed = old_rows.feed
+                and unobserved.station_code = old_rows.station_code
+                and unobserved.valid_to > old_rows.valid_from
+                and unobserved.valid_to < old_rows.last_reported_at
+        )
 ),
 
 reread_reports as (
@@ -126,6 +140,7 @@ reread_reports as (
         broken_rows.feed,
         broken_rows.bike_id,
         snapshots.snapshot_at as event_at,
+        snapshots.snapshot_at as known_until,
         broken_rows.from_at,
         broken_rows.to_at,
         changes.is_present,
@@ -167,12 +182,13 @@ whole_rows as (
         )
 ),
 
--- Of the others, the first report and the last say enough.
+-- Of the others, the first report and the last say enough: in between the bike was there, whenever its station was listed.
 kept_starts as (
     select
         whole_rows.feed,
         whole_rows.bike_id,
         whole_rows.valid_from as event_at,
+        whole_rows.last_reported_at as known_until,
         whole_rows.from_at,
         whole_rows.to_at,
         true as is_present,
@@ -193,6 +209,7 @@ kept_reports as (
         whole_rows.feed,
         whole_rows.bike_id,
         whole_rows.last_reported_at as event_at,
+        whole_rows.last_reported_at as known_until,
         whole_rows.from_at,
         whole_rows.to_at,
         true as is_present,
@@ -214,6 +231,7 @@ kept_departures as (
         old_rows.feed,
         old_rows.bike_id,
         old_rows.valid_to as event_at,
+        old_rows.valid_to as known_until,
         old_rows.from_at,
         old_rows.to_at,
         false as is_present,
@@ -296,7 +314,7 @@ departures_unseen as (
             not unobserved.is_listed
             and unobserved.feed = stated.feed
             and unobserved.station_code = stated.station_code
-            and unobserved.valid_from > stated.event_at
+            and unobserved.valid_from > stated.known_until
             and unobserved.valid_to < stated.next_at
         order by unobserved.valid_from
         limit 1
