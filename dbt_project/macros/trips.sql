@@ -51,7 +51,7 @@
         when {{ m }}.has_gap then 'gap'
         when
             {{ m }}.origin_station_code = {{ m }}.destination_station_code
-            and {{ m }}.origin_dock is not distinct from {{ m }}.destination_dock
+            and ({{ m }}.origin_dock is not distinct from {{ m }}.destination_dock)
             and {{ m }}.seconds_at_most <= {{ var('flicker_seconds') }}
             then 'flicker'
         when

@@ -1,5 +1,6 @@
 -- The first generation's bike positions, one row a bike and snapshot: spread out from the intervals when asked. Ask for few
--- snapshots, or for one bike. Bikes in the street have no station; a bike whose station is unobserved in a snapshot has no row in it.
+-- snapshots, or for one bike. Bikes in the street have no station; a bike whose station is unobserved in a snapshot has no
+-- row in it.
 select
     {{ hashed_number("locations.feed || '|' || locations.bike_id || '|' || "
         ~ epoch_microseconds('snapshots.snapshot_at')) }} as loc_id,

@@ -1,5 +1,5 @@
--- Which stretches of which bikes' whereabouts fct_bike_locations has to compute anew: from the last interval before what is new up
--- to and with the first one after it (the two may turn out to be one). The row without a feed carries the horizon.
+-- Which stretches of which bikes' whereabouts fct_bike_locations has to compute anew: from the last interval before what is
+-- new up to and with the first one after it (the two may turn out to be one). The row without a feed carries the horizon.
 {% set is_built = is_built('fct_bike_locations') %}
 {% set applied = applied_through('fct_bike_locations') %}
 with horizon as (
@@ -90,8 +90,8 @@ stretches as (
             and old_row.feed = touched.feed
             and old_row.valid_from > touched.last_at
         order by old_row.valid_from
-        offset 1
         limit 1
+        offset 1
     ) as after on not touched.is_append
 ),
 

@@ -10,5 +10,9 @@ from {{ ref('int_snapshots') }} as snapshots
 where
     snapshots.change_set_id > {{ applied_through('int_feeds') }}
     {% if is_incremental() %}
-        and not exists (select 1 from {{ this }} as known where known.feed = snapshots.feed)
+        and not exists (
+            select 1
+            from {{ this }} as known
+            where known.feed = snapshots.feed
+        )
     {% endif %}

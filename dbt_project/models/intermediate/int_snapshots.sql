@@ -41,7 +41,7 @@ select
     counting.file_path,
     cast(counting.seconds_since_previous as double precision) as gap_seconds,
     coalesce(counting.seconds_since_previous > {{ var('gap_seconds') }}, false) as is_after_gap,
-    exists (
+    exists ( -- noqa: LT01, LT06
         select 1
         from {{ source('raw', 'snapshots') }} as earlier
         where

@@ -1,6 +1,6 @@
--- The district and city of each station. Vélib' Métropole's station codes name them (station_prefixes.csv, with the exceptions known);
--- the feed's own INSEE code wins where it has one. Elsewhere there are no districts, and the city is the feed's.
--- A short list (one row a station), made anew each time.
+-- The district and city of each station. Vélib' Métropole's station codes name them (station_prefixes.csv, with the
+-- exceptions known); the feed's own INSEE code wins where it has one. Elsewhere there are no districts, and the city is the
+-- feed's. A short list (one row a station), made anew each time.
 with stations as (
     select
         history.station_code,

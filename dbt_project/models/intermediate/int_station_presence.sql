@@ -1,4 +1,5 @@
--- When each station was first and last listed, over all feeds. A short list, made anew each time from the ends of each station's chain.
+-- When each station was first and last listed, over all feeds. A short list, made anew each time from the ends of each
+-- station's chain.
 with chains as (
     select
         stations.feed,

@@ -126,7 +126,9 @@ since_ever as (
         cast(null as timestamptz) as next_gap_end_at,
         false as is_listed,
         {% for column in status %}
-            cast(null as {{ 'text' if column == 'state' else 'boolean' if column.startswith('is_') else 'smallint' }}) as {{ column }}{{ ',' if not loop.last }}
+            cast(
+                null as {{ 'text' if column == 'state' else 'boolean' if column.startswith('is_') else 'smallint' }}
+            ) as {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from events
     where events.from_at = {{ since_ever() }}

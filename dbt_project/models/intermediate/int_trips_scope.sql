@@ -1,6 +1,6 @@
 -- Whose movements fct_trips has to compute anew, and when: a movement depends on nothing but the snapshots between its last
--- sighting and its first, so on each island those it overlaps. from_at and to_at say which locations are needed for that: from the
--- last station before the island to the first one after it. The row without a feed carries the horizon.
+-- sighting and its first, so on each island those it overlaps. from_at and to_at say which locations are needed for that:
+-- from the last station before the island to the first one after it. The row without a feed carries the horizon.
 {% set is_built = is_built('fct_trips') %}
 {% set applied = applied_through('fct_trips') %}
 with horizon as (

@@ -1,5 +1,6 @@
 {{ config(indexes=[{'columns': ['bike_id'], 'unique': true}, {'columns': ['current_station_code']}]) }}
--- One row a bike. Made anew each time from the two ends of each bike's chain: it costs the fleet's size, whatever the history's.
+-- One row a bike. Made anew each time from the two ends of each bike's chain: it costs the fleet's size, whatever the
+-- history's.
 with chains as (
     select
         bikes.feed,
@@ -31,7 +32,8 @@ with chains as (
     ) as latest
 ),
 
--- The last snapshot before the bike was known to be gone, or of all; when its station was unobserved then, the last that listed it.
+-- The last snapshot before the bike was known to be gone, or of all; when its station was unobserved then, the last that
+-- listed it.
 last_moments as (
     select
         chains.*,

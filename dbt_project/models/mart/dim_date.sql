@@ -1,4 +1,5 @@
--- The days, with French public holidays. Easter by the Gregorian algorithm of Meeus, Jones and Butcher; the movable feasts hang on it.
+-- The days, with French public holidays. Easter by the Gregorian algorithm of Meeus, Jones and Butcher; the movable feasts
+-- hang on it.
 with years as (
     select series.number as year_number
     from ({{ numbers_between(var('first_year'), var('last_year')) }}) as series

@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
--- int_station_status (incremental) without the times in which a station was unobserved, and without a status that lasted no time.
+-- int_station_status (incremental) without the times in which a station was unobserved, and without a status that lasted no
+-- time.
 select
     status.feed,
     status.station_code,

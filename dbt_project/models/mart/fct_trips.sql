@@ -155,7 +155,7 @@ estimated as (
         bracketed.bike_status as destination_bike_status,
         bracketed.origin_battery_percent,
         bracketed.first_battery_percent as destination_battery_percent,
-        exists (
+        exists ( -- noqa: LT01, LT06
             select 1
             from {{ ref('int_snapshots') }} as gap
             where

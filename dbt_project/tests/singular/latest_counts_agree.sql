@@ -1,6 +1,7 @@
 {{ config(tags=['full']) }}
--- Catches intervals left open, or closed, by mistake: at each feed's latest snapshot the stations listed, and the bikes that stand in
--- them or in the street, are as many as the file listed. It is not about bikes in stations unobserved then: nothing is known of them.
+-- Catches intervals left open, or closed, by mistake: at each feed's latest snapshot the stations listed, and the bikes that
+-- stand in them or in the street, are as many as the file listed. It is not about bikes in stations unobserved then: nothing
+-- is known of them.
 with latest as (
     select distinct on (snapshots.feed)
         snapshots.feed,
@@ -9,7 +10,7 @@ with latest as (
         snapshots.bike_count,
         snapshots.bike_in_street_count
     from {{ ref('fct_snapshots') }} as snapshots
-    order by snapshots.feed, snapshots.snapshot_at desc
+    order by snapshots.feed asc, snapshots.snapshot_at desc
 ),
 
 listed as (

@@ -1,6 +1,6 @@
 {{ config(tags=['full']) }}
--- Catches a movement that was lost, doubled or kept from an earlier state of the archive: a bike leaves from where it came to, and not
--- before it was seen there.
+-- Catches a movement that was lost, doubled or kept from an earlier state of the archive: a bike leaves from where it came
+-- to, and not before it was seen there.
 select chained.*
 from (
     select

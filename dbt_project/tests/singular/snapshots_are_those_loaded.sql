@@ -1,6 +1,7 @@
 {{ config(tags=['full']) }}
--- Catches change sets that were skipped, or that count although their load was killed or overtaken: the snapshots that count are, of
--- each feed and capture time, the last of a complete load. It is not about loads completed since the build: those wait for the next.
+-- Catches change sets that were skipped, or that count although their load was killed or overtaken: the snapshots that count
+-- are, of each feed and capture time, the last of a complete load. It is not about loads completed since the build: those
+-- wait for the next.
 with watermark as (
     select built.change_set_id
     from intermediate.build_watermarks as built
