@@ -52,7 +52,11 @@
 {% macro analyze_when_new() %}
     do $$
     begin
-        if (select reltuples < 0 from pg_class where oid = '{{ this }}'::regclass) then
+        if not exists (
+            select 1
+            from pg_stats
+            where schemaname = '{{ this.schema }}' and tablename = '{{ this.identifier }}'
+        ) then
             analyze {{ this }};
         end if;
     end
