@@ -1,0 +1,93 @@
+"""The job of the code location, in this process: files of a landing zone in, a tested mart out, with all of it on record."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from simulator.archive import write_archive
+from simulator.config import CityConfig
+from warehouse import settings
+from warehouse.database import connect_to
+
+pytestmark = pytest.mark.slow
+
+SNAPSHOTS = 48
+
+
+@pytest.fixture
+def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four morning hours of a small city, and a file that ends in the middle."""
+    start = datetime(2026, 6, 2, 6)  # noqa: DTZ001 (local Paris time is what the simulator asks for)
+    write_archive(tmp_path / "landing", CityConfig(SNAPSHOTS, bikes=300, stations=30, start=start, every=300))
+    whole = next((tmp_path / "landing").glob("*.json.gz")).read_bytes()
+    (tmp_path / "landing" / "response_20260602_110000_CEST.json.gz").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    monkeypatch.setenv("VELIB_LANDING", str(tmp_path / "landing"))
+    return tmp_path / "landing"
+
+
+def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    events = [event.materialization for event in result.get_asset_materialization_events()]
+    return {
+        each.asset_key.to_user_string(): {name: value.value for name, value in each.metadata.items()} for each in events
+    }
+
+
+def count(url: str, table: str) -> int:
+    with contextlib.closing(connect_to(url, "velib tests")) as connection, connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from {table}")
+        return int(cursor.fetchone()[0])
+
+
+def test_the_job_loads_builds_tests_and_says_so(landing: Path, fresh_database: str) -> None:
+    from orchestration.definitions import defs
+
+    job = defs.resolve_job_def("load_and_build")
+    instance = dg.DagsterInstance.ephemeral()
+    result = job.execute_in_process(
+        instance=instance, run_config={"ops": {"dbt_build": {"config": {"full_tests": True}}}}
+    )
+    assert result.success
+
+    trips = count(fresh_database, "mart.fct_trips")
+    assert trips > 0
+    assert count(fresh_database, "mart.fct_snapshots") == SNAPSHOTS
+    assert count(fresh_database, "raw.quarantined_files") == 1
+
+    metadata = metadata_of(result)
+    graph = defs.get_repository_def().asset_graph
+    assert set(metadata) == {key.to_user_string() for key in graph.materializable_asset_keys}, (
+        "all of the graph was built"
+    )
+    assert metadata["raw/snapshots"]["rows_loaded"] == SNAPSHOTS
+    assert metadata["raw/snapshots"]["files"] == SNAPSHOTS + 1
+    assert metadata["raw/quarantined_files"]["files_quarantined"] == 1
+    for name, found in metadata.items():
+        if name.startswith(("raw/", "mart/")):
+            table = name.replace("/", ".")
+            assert found["dagster/row_count"] == count(fresh_database, table), name
+            assert found["dagster/column_schema"].columns, name
+    schema = {column.name: column for column in metadata["mart/fct_trips"]["dagster/column_schema"].columns}
+    assert schema["last_seen_at"].type == "timestamp with time zone"
+    assert schema["last_seen_at"].description, "what dbt's YAML says of a column is beside its type"
+
+    checks = {each.asset_check_key: each for each in result.get_asset_check_evaluations()}
+    assert set(checks) == graph.asset_check_keys, "every check of the graph was evaluated"
+    quarantine = checks.pop(dg.AssetCheckKey(dg.AssetKey(["raw", "quarantined_files"]), "quarantine_not_growing"))
+    assert not quarantine.passed
+    assert quarantine.severity == dg.AssetCheckSeverity.WARN
+    errors = [check for check in checks.values() if check.severity == dg.AssetCheckSeverity.ERROR]
+    assert [check.check_name for check in errors if not check.passed] == []
+    assert any(key.asset_key.path[-1] == "fct_trips" for key in checks), "dbt's tests are asset checks"
+
+    # Once more, the loading alone: nothing is new, and what is quarantined already is nothing to warn of.
+    raw = [key for key in graph.materializable_asset_keys if key.path[0] == "raw"]
+    again = job.execute_in_process(instance=instance, asset_selection=raw)
+    assert metadata_of(again)["raw/snapshots"]["rows_loaded"] == 0
+    assert [check.passed for check in again.get_asset_check_evaluations()] == [True]
