@@ -205,15 +205,17 @@ class NetworkState:
     def _parse(self, entries: Sequence[Entry]) -> list[Place]:
         parse, known = self.format.parse, len(self.entries)
         parsed: list[Place] = []
-        # Entries mostly keep their place in the list. Where one came or went, the rest has moved: look it up by content.
+        same = [entry == old for entry, old in zip(entries, self.entries, strict=False)]
+        # Entries mostly keep their place in the list. Where one came or went, or the list has another order, the rest
+        # has moved: look it up by content.
         moved: dict[Any, Place] | None = None
         for index, entry in enumerate(entries):
-            if index < known and entry == self.entries[index]:
+            if index < known and same[index]:
                 parsed.append(self.parsed[index])
                 continue
             if moved is None:
                 moved = {}
-                if known and len(entries) != known:
+                if known and (len(entries) != known or 2 * sum(same) < known):
                     moved = {_content(old): place for old, place in zip(self.entries, self.parsed, strict=True)}
             place = moved.get(_content(entry)) if moved else None
             if place is None:
