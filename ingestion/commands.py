@@ -60,6 +60,8 @@ def load(
         zone = ZoneInfo(time_zone)
     except (ValueError, OSError, KeyError) as error:
         raise UsageError(f"unknown time zone {time_zone}") from error
+    if feed is not None and not (feed.strip() and feed.isprintable()):
+        raise UsageError("--feed must be a name")
     for name, value in (("--max-mb", max_mb), ("--batch", batch), ("--workers", workers)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1")
@@ -74,12 +76,14 @@ def load(
 @click.command()
 def status() -> None:
     """Show what was loaded, what is quarantined and why, the newest snapshots and the gaps."""
+    from ingestion.catalog import errors_in_one_line
     from ingestion.status import warehouse_status
     from warehouse.database import connect
 
     connection = connect("velib status", autocommit=True)
     try:
-        found = warehouse_status(connection, NAMED)
+        with errors_in_one_line():
+            found = warehouse_status(connection, NAMED)
     finally:
         connection.close()
     if not found.feeds:

@@ -16,7 +16,9 @@ class _Shown(click.ClickException):
     """A VelibError on its way to the user: one line, no traceback."""
 
     def __init__(self, error: VelibError) -> None:
-        super().__init__(" ".join(str(error).split()))
+        # A file's name may hold what a terminal would obey.
+        line = " ".join(str(error).split())
+        super().__init__("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line))
         self.exit_code = error.exit_code  # type: ignore[misc]  # click sets it on instances too
 
     def show(self, file: Any = None) -> None:
