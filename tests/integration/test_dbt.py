@@ -1,0 +1,239 @@
+"""Plain dbt on a real PostgreSQL: every command a dbt user types, on an empty database and on one with data, and who may read it.
+
+What the facts should be is tests/e2e's business; here it is that they are there, stay, and are guarded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference.archives import SHARED_DATA
+
+from ingestion.load import load
+from simulator.archive import write_archive
+from simulator.config import CityConfig
+from warehouse import dbt_profile, settings
+from warehouse.database import connect_to
+
+pytestmark = pytest.mark.slow
+
+INCREMENTAL = [
+    "intermediate.int_snapshots",
+    "intermediate.int_station_status",
+    "intermediate.int_station_attributes",
+    "intermediate.int_station_history",
+    "mart.fct_bike_locations",
+    "mart.fct_trips",
+]
+# One row spoilt a statement, and the test that has to find it. Each statement leaves the database's own constraints alone.
+DAMAGES = {
+    "update mart.fct_trips set departed_at = arrived_at where trip_id = (select min(trip_id::text)::uuid from mart.fct_trips)": (
+        "fct_trips_estimates_inside_brackets"
+    ),
+    "delete from mart.fct_trips where trip_id in (select trip_id from (select trip_id, lag(trip_id) over w as before,"
+    " lead(trip_id) over w as after, origin_station_code <> destination_station_code as elsewhere from mart.fct_trips"
+    " window w as (partition by bike_id order by first_seen_at)) as t where before is not null and after is not null and elsewhere"
+    " limit 1)": "movements_chain",
+    "update mart.fct_trips set is_customer_trip = not is_customer_trip"
+    " where trip_id = (select max(trip_id::text)::uuid from mart.fct_trips)": "fct_trips_customer_trip_is_a_type",
+    "update mart.fct_bike_locations set valid_to = 'infinity' where (bike_id, valid_from) in"
+    " (select bike_id, valid_from from mart.fct_bike_locations where valid_to < 'infinity' limit 1)": (
+        "intervals_apart_fct_bike_locations_feed__bike_id"
+    ),
+    "update intermediate.int_snapshots set previous_snapshot_at = previous_snapshot_at - interval '1 minute'"
+    " where snapshot_at = (select max(snapshot_at) from intermediate.int_snapshots)": "snapshots_follow_one_another",
+    "delete from intermediate.int_snapshots where snapshot_at in"
+    " (select snapshot_at from intermediate.int_snapshots order by snapshot_at offset 5 limit 1)": (
+        "snapshots_are_those_loaded"
+    ),
+    "delete from intermediate.int_station_status where valid_to = 'infinity' and station_code ="
+    " (select min(station_code) from intermediate.int_stations)": "latest_counts_agree",
+    "update mart.dim_station set capacity = coalesce(capacity, 0) + 1 where station_code ="
+    " (select max(station_code) from mart.dim_station)": "stations_are_their_current_history",
+}
+
+
+def _environment() -> dict[str, str]:
+    """Without the developer's DBT_ variables: a profile of theirs would have us build, and damage, another database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    return {**kept, "DBT_PROFILES_DIR": str(settings.dbt_project()), "DBT_USE_COLORS": "false"}
+
+
+class Dbt:
+    """dbt as a user starts it, in the project's folder; only its own files go elsewhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.target = folder / "target"
+        self._folder = folder
+
+    def __call__(self, *arguments: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).parent / "dbt"),
+                *arguments,
+                *("--target-path", str(self.target)),
+                *("--log-path", str(self._folder / "logs")),
+            ],
+            cwd=settings.dbt_project(),
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (done.returncode != 0) == fails, f"dbt {' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr}"
+        return done.stdout
+
+    def results(self) -> list[dict[str, Any]]:
+        return list(json.loads((self.target / "run_results.json").read_text())["results"])
+
+
+@pytest.fixture
+def dbt(tmp_path: Path, fresh_database: str) -> Dbt:
+    dbt_profile.require()
+    return Dbt(tmp_path)
+
+
+@pytest.fixture
+def cursor(fresh_database: str) -> Iterator[Any]:
+    with contextlib.closing(connect_to(fresh_database, "velib tests")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as opened:
+            yield opened
+
+
+def _archive(folder: Path) -> Path:
+    """A few hours of a real network, or of a simulated one where the recordings are not at hand."""
+    recording = sorted((SHARED_DATA / "nextbike_mainz").glob("*.json.gz"))[:60]
+    if not recording:
+        return write_simulated(folder)
+    folder.mkdir()
+    for file in recording:
+        shutil.copy(file, folder)
+    return folder
+
+
+def write_simulated(folder: Path) -> Path:
+    start = datetime(2026, 6, 2, 7)  # noqa: DTZ001 (local Paris time is what the simulator asks for)
+    write_archive(folder, CityConfig(snapshots=60, bikes=300, stations=40, start=start, seed=3, every=300))
+    return folder
+
+
+def _fingerprints(cursor: Any, relations: list[str], physical: bool = False) -> dict[str, str]:
+    """What each relation holds, as a hash; `physical` tells a row from a copy of it, too."""
+    prints = {}
+    for relation in relations:
+        row = "t.ctid::text || t.xmin::text || t::text" if physical else "t::text"
+        cursor.execute(f"select count(*), md5(string_agg(md5({row}), '' order by {row})) from {relation} as t")
+        prints[relation] = repr(cursor.fetchone())
+    return prints
+
+
+def _relations(cursor: Any, schema: str) -> list[str]:
+    cursor.execute(
+        "select table_schema || '.' || table_name from information_schema.tables where table_schema = %s", [schema]
+    )
+    return sorted(name for (name,) in cursor.fetchall())
+
+
+def _assert_reader_reads_mart_and_compat_only(cursor: Any) -> None:
+    cursor.execute(
+        """
+        select
+            c.oid::regclass::text,
+            n.nspname in ('mart', 'compat'),
+            has_schema_privilege('velib_reader', n.oid, 'usage') and has_table_privilege('velib_reader', c.oid, 'select'),
+            has_table_privilege('velib_reader', c.oid, 'insert, update, delete, truncate')
+        from pg_class as c
+        join pg_namespace as n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'v', 'm', 'p') and n.nspname !~ '^(pg_|information_schema)'
+        """
+    )
+    rows = cursor.fetchall()
+    assert {reads for _, _, reads, _ in rows} == {True, False}
+    assert [name for name, may_read, reads, _ in rows if may_read != reads] == []
+    assert [name for name, _, _, writes in rows if writes] == []
+    cursor.execute("set role velib_reader")
+    try:
+        for relation in ("mart.dim_station_history", "mart.fct_trips", "compat.v_trajets", "compat.etat_station"):
+            cursor.execute(f"select * from {relation} limit 1")  # views of tables the reader may not read
+    finally:
+        cursor.execute("reset role")
+
+
+def test_an_empty_database(dbt: Dbt, cursor: Any) -> None:
+    """`dbt build` is the first thing that a dbt user types; unit tests of the incremental mode are part of it."""
+    said = dbt("build", "--show-all-deprecations")
+    assert "eprecat" not in said
+    kinds = {result["unique_id"].partition(".")[0] for result in dbt.results()}
+    assert {"model", "seed", "test", "unit_test"} <= kinds
+    cursor.execute("select (select count(*) from mart.fct_trips), (select count(*) from mart.dim_date)")
+    trips, days = cursor.fetchone()
+    assert (trips, days > 365) == (0, True)
+    _assert_reader_reads_mart_and_compat_only(cursor)
+
+
+def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
+    archive = _archive(tmp_path / "archive")
+    assert load([str(archive)]).new > 0
+    dbt("build", "--exclude-resource-type", "unit_test")
+    mart = _relations(cursor, "mart")
+    assert mart
+    first, rows = _fingerprints(cursor, mart), _fingerprints(cursor, INCREMENTAL, physical=True)
+    assert not first["mart.fct_trips"].startswith("(0,"), "there are no trips: nothing is tested"
+    _assert_reader_reads_mart_and_compat_only(cursor)
+    _assert_declared_types(cursor, dbt)
+
+    # The same files again: nothing is new, and no row is written.
+    assert load([str(archive)]).new == 0
+    dbt("run")
+    assert _fingerprints(cursor, mart) == first
+    assert _fingerprints(cursor, INCREMENTAL, physical=True) == rows
+    _assert_reader_reads_mart_and_compat_only(cursor)
+
+    dbt(
+        "build", "--full-refresh", "--exclude-resource-types", "unit_test", "test"
+    )  # the tests ran above, and will below
+    assert _fingerprints(cursor, mart) == first
+    assert _fingerprints(cursor, INCREMENTAL, physical=True) != rows, "nothing was refreshed"
+    _assert_reader_reads_mart_and_compat_only(cursor)
+
+    dbt("docs", "generate")
+    catalog = json.loads((dbt.target / "catalog.json").read_text())
+    assert {f"mart.{node['metadata']['name']}" for node in catalog["nodes"].values()} >= set(mart)
+
+    said = dbt("source", "freshness", fails=True)  # an archive is not fresh, and its load is
+    assert "ERROR STALE freshness of raw.snapshots" in said
+    assert "PASS freshness of raw._dlt_loads" in said
+
+    # The data tests find what they are there for.
+    for damage in DAMAGES:
+        cursor.execute(damage)
+        assert cursor.rowcount == 1, damage
+    dbt("test", "--exclude-resource-type", "unit_test", fails=True)
+    found = {result["unique_id"].split(".")[2] for result in dbt.results() if result["status"] == "fail"}
+    assert set(DAMAGES.values()) <= found
+
+
+def _assert_declared_types(cursor: Any, dbt: Dbt) -> None:
+    """Contracts hold text and character varying for one type, and a view is no table: here every column is compared."""
+    cursor.execute(
+        "select table_schema, table_name, column_name, data_type from information_schema.columns order by ordinal_position"
+    )
+    actual: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, data_type in cursor.fetchall():
+        actual.setdefault((schema, table), {})[column] = data_type
+    manifest = json.loads((dbt.target / "manifest.json").read_text())
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            declared = {column["name"]: column["data_type"] for column in node["columns"].values()}
+            assert declared == actual[node["schema"], node["name"]], node["name"]
