@@ -102,6 +102,24 @@ def fresh_database(postgres_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     _execute(administrator, f"drop database {name} with (force)")
 
 
+@pytest.fixture
+def velib_build(fresh_database: str, tmp_path: Path) -> Callable[..., None]:
+    """`velib build ARGUMENTS` on the fresh database, with dbt's own files in a home of its own."""
+
+    def build(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "warehouse.cli", "build", *arguments],
+            cwd=settings.project_root(),
+            env={**os.environ, settings.HOME: str(tmp_path / "home"), settings.DATABASE_URL: fresh_database},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"velib build: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+
+    return build
+
+
 def _execute(url: str, statement: str) -> None:
     with contextlib.closing(connect_to(url, "velib tests")) as connection:
         connection.autocommit = True

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,23 +12,9 @@ from reference.compare import FACTS, differences, mart_rows
 from reference.network import read_archive
 
 from ingestion.load import load
-from warehouse import settings
 from warehouse.database import connect_to
 
 pytestmark = pytest.mark.slow
-
-
-def build(home: Path) -> None:
-    """`velib build` on the test's database, with dbt's own files in a home of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "warehouse.cli", "build"],
-        cwd=settings.project_root(),
-        env={**os.environ, settings.HOME: str(home)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, f"velib build: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
 
 
 def compare(archive: Path, database: str, tables: Sequence[str]) -> None:
@@ -60,9 +43,9 @@ def compare(archive: Path, database: str, tables: Sequence[str]) -> None:
     ],
 )
 def test_the_mart_agrees_with_the_reference(
-    archive: str, tables: list[str], fresh_database: str, tmp_path: Path
+    archive: str, tables: list[str], fresh_database: str, velib_build: Callable[..., None], tmp_path: Path
 ) -> None:
     folder = archives.faulty_day(tmp_path / "day") if archive == "simulated" else archives.recording(archive)
     load([str(folder)])
-    build(tmp_path / "home")
+    velib_build()
     compare(folder, fresh_database, tables)
