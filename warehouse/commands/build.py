@@ -151,6 +151,8 @@ def _close(code: int, problems: Sequence[str], results: Sequence[dict[str, Any]]
     counts: Counter[tuple[str, bool]] = Counter()
     for result in results:
         kind = result["unique_id"].partition(".")[0]
+        if kind not in ("model", "seed", "test"):
+            continue  # an exposure does nothing, and dbt says so
         counts["tests" if kind == "test" else "models", result["status"] in ("success", "pass", "warn")] += 1
     failed = counts["models", False] + counts["tests", False]
     parts = [f"{counts['models', True]} models and seeds built", f"{counts['tests', True]} tests passed"]

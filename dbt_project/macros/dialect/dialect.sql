@@ -76,13 +76,20 @@
     select series.number from generate_series({{ first }}, {{ last }}) as series (number)
 {%- endmacro %}
 
-{#- Great-circle distance in metres between two points in degrees. -#}
+{#- Great-circle distance in metres between two points in degrees; null where one of the positions is not known. -#}
 {% macro great_circle_m(latitude_1, longitude_1, latitude_2, longitude_2) -%}
-    2 * {{ var("earth_radius_m") }} * asin(least(1.0, sqrt(
-        power(sin(radians({{ latitude_2 }} - {{ latitude_1 }}) / 2), 2)
-        + cos(radians({{ latitude_1 }})) * cos(radians({{ latitude_2 }}))
-        * power(sin(radians({{ longitude_2 }} - {{ longitude_1 }}) / 2), 2)
-    )))
+    case
+        when
+            {{ latitude_1 }} is not null
+            and {{ longitude_1 }} is not null
+            and {{ latitude_2 }} is not null
+            and {{ longitude_2 }} is not null
+            then 2 * {{ var("earth_radius_m") }} * asin(least(1.0, sqrt(
+                power(sin(radians({{ latitude_2 }} - {{ latitude_1 }}) / 2), 2)
+                + cos(radians({{ latitude_1 }})) * cos(radians({{ latitude_2 }}))
+                * power(sin(radians({{ longitude_2 }} - {{ longitude_1 }}) / 2), 2)
+            )))
+    end
 {%- endmacro %}
 
 {#- Microseconds since 1970 as text: a time stamp's identity, whatever the session's time zone or display format. -#}
