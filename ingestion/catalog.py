@@ -20,6 +20,7 @@ from ingestion.extract import Duplicate, Quarantined
 from ingestion.landing import LandingFile
 from ingestion.network_state import Counts
 from ingestion.timeline import LoadedSnapshot
+from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -44,8 +45,18 @@ create table if not exists raw.quarantined_files (
     first_seen_at timestamptz not null,
     last_seen_at timestamptz not null,
     resolved_at timestamptz,
+    read_as text,
     primary key (path, content_hash)
 );
+do $$
+begin
+    if not exists (
+        select from pg_attribute where attrelid = 'raw.quarantined_files'::regclass and attname = 'read_as'
+    ) then
+        alter table raw.quarantined_files add column read_as text;
+    end if;
+end
+$$;
 create table if not exists raw.duplicate_files (
     path text primary key,
     content_hash text not null,
@@ -86,6 +97,12 @@ _LOADED_COLUMNS = """
 
 _COMPLETE = "exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)"
 
+_NOT_DISPLACED = """not exists (
+    select from raw.snapshots n
+    where n.feed = s.feed and n.snapshot_at = s.snapshot_at and n.change_set_id > s.change_set_id and n.file <> s.file
+        and exists (select from raw._dlt_loads l where l.load_id = n._dlt_load_id and l.status = 0)
+)"""
+
 
 @dataclass(frozen=True)
 class KnownFile:
@@ -96,10 +113,23 @@ class KnownFile:
     modified_ns: int | None
     content_hash: str
     is_quarantined: bool
+    read_as: str | None = None  # of a quarantined one: the options it was read with
 
     def is_same(self, file: LandingFile) -> bool:
         """Whether the file is surely the one known, without reading it."""
         return self.modified_ns is not None and (self.size, self.modified_ns) == (file.size, file.modified_ns)
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """What the database refuses, or its going away, as a VelibError."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise VelibError(
+            f"the database failed: {lines[0]}; what was complete counts, run it again for the rest"
+        ) from error
 
 
 @contextmanager
@@ -112,6 +142,9 @@ def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
                 on_wait()
             cursor.execute("select pg_advisory_lock(%s)", (LOAD_LOCK,))
         try:
+            if not is_empty(connection):
+                # A killed load's last statement may still be under way: that it is complete must not come out later.
+                cursor.execute("begin; lock table raw._dlt_loads in share mode; commit")
             yield
         finally:
             # A broken connection has given the lock back already, and must not hide why it broke.
@@ -133,6 +166,8 @@ def ensure_tables(connection: Connection) -> None:
         statements.append(f"create table if not exists raw.{name} ({', '.join(columns)});")
     statements.append(_INDEXES)
     with connection.cursor() as cursor:
+        # Python's years end at 9999, and another zone than UTC could show one beyond.
+        cursor.execute("set time zone 'UTC'")
         # Two loads that begin at the same moment would both find a table missing.
         cursor.execute(
             "begin; select pg_advisory_xact_lock(%s);" + "".join(statements).replace("%", "%%") + "commit", (DDL_LOCK,)
@@ -147,14 +182,18 @@ def is_empty(connection: Connection) -> bool:
 
 
 def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
-    """The known ones of these paths. A path that is both loaded and quarantined (a damaged rewrite) is known as the latter."""
+    """The known ones of these paths. A path that is both loaded and quarantined (a damaged rewrite) is known as the latter.
+
+    A loaded file that another has displaced is not known by that: should a load be killed before it notes the loser in
+    the quarantine, the next one finds it.
+    """
     known: dict[str, KnownFile] = {}
     with connection.cursor() as cursor:
         if not is_empty(connection):
             cursor.execute(
                 f"""
                 select distinct on (s.file) s.file, s.file_bytes, s.file_modified_ns, s.content_hash, false
-                from raw.snapshots s where s.file = any(%s) and {_COMPLETE}
+                from raw.snapshots s where s.file = any(%s) and {_COMPLETE} and {_NOT_DISPLACED}
                 order by s.file, s.change_set_id desc
                 """,
                 (list(paths),),
@@ -169,7 +208,7 @@ def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, Known
         known |= {row[0]: KnownFile(*row) for row in cursor}
         cursor.execute(
             """
-            select distinct on (path) path, file_bytes, file_modified_ns, content_hash, true
+            select distinct on (path) path, file_bytes, file_modified_ns, content_hash, true, read_as
             from raw.quarantined_files where path = any(%s) and resolved_at is null
             order by path, last_seen_at desc
             """,
@@ -208,20 +247,30 @@ def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> 
         return [_loaded(row) for row in cursor]
 
 
-def conflicting_files(
-    connection: Connection, feed: str, times: Sequence[datetime]
-) -> list[tuple[datetime, LandingFile]]:
-    """Files that lost their capture time to another file: they stand again when that one is rewritten."""
+def other_claimants(connection: Connection, feed: str, times: Sequence[datetime]) -> list[tuple[datetime, LandingFile]]:
+    """Files that do not count because another one of their capture time does: when that is rewritten, they may again.
+
+    They lost to its content, or had the same.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             select snapshot_at, path, file_bytes from raw.quarantined_files
             where reason = 'conflicting_capture_time' and resolved_at is null
-                and feed = %s and snapshot_at = any(%s::timestamptz[])
+                and feed = %(feed)s and snapshot_at = any(%(times)s::timestamptz[])
+            union
+            select snapshot_at, path, file_bytes from raw.duplicate_files
+            where feed = %(feed)s and snapshot_at = any(%(times)s::timestamptz[])
             """,
-            (feed, list(times)),
+            {"feed": feed, "times": list(times)},
         )
         return [(at, LandingFile(path, size, None)) for at, path, size in cursor]
+
+
+def still_exclusive(connection: Connection) -> None:
+    """Raise psycopg2.Error when the connection, and with it the load lock, is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("select")
 
 
 def next_change_set_ids(connection: Connection, count: int) -> int:
@@ -238,22 +287,27 @@ def record_outcomes(
     duplicates: Iterable[Duplicate],
     unchanged: Iterable[LandingFile],
     now: datetime,
+    read_as: str,
 ) -> None:
     """Keep what became of the files that are no new snapshots. Runs after the load is complete, and may be repeated."""
     with connection.cursor() as cursor:
+        cursor.execute("begin")  # one commit, not one a file
         for item in quarantined:
             cursor.execute(
                 """
-                insert into raw.quarantined_files values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, null)
+                insert into raw.quarantined_files (
+                    path, content_hash, reason, detail, feed, snapshot_at, file_bytes, file_modified_ns, first_seen_at,
+                    last_seen_at, read_as
+                ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (path, content_hash) do update set
                     reason = excluded.reason, detail = excluded.detail, feed = excluded.feed,
                     snapshot_at = excluded.snapshot_at, file_bytes = excluded.file_bytes,
                     file_modified_ns = excluded.file_modified_ns, last_seen_at = excluded.last_seen_at,
-                    resolved_at = null
+                    resolved_at = null, read_as = excluded.read_as
                 """,
                 (
                     *(item.file.path, item.content_hash, item.reason, item.detail, item.feed, item.captured_at),
-                    *(item.file.size, item.file.modified_ns, now, now),
+                    *(item.file.size, item.file.modified_ns, now, now, read_as),
                 ),
             )
             cursor.execute(
@@ -284,6 +338,7 @@ def record_outcomes(
                 (file.size, file.modified_ns, file.path),
             )
             _resolve(cursor, file.path, now)
+        cursor.execute("commit")
 
 
 def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) -> None:

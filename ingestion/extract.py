@@ -11,10 +11,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import xxhash
 
 from ingestion import arrow
+from ingestion.capture_time import PARIS, from_name
 from ingestion.formats import FORMATS, Format, FormatError, detect
 from ingestion.landing import LandingFile, UnreadableFile, read
 from ingestion.network_state import NetworkState, Reading
@@ -34,6 +36,7 @@ class Expected:
     max_bytes: int
     feed_is_forced: bool = False
     format_is_forced: bool = False
+    time_zone: ZoneInfo = PARIS
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Misplaced:
-    """A file of another feed than the batch's: to be planned again under its own."""
+    """A file of another feed than the batch's, or of another time by now: to be planned again where it belongs."""
 
     file: LandingFile
     captured_at: datetime
@@ -92,6 +95,10 @@ class SpanResult:
     loaded_paths: list[str] = field(default_factory=list)
     # Loaded snapshots whose file is gone or rewritten: the span has to be done again with their content (Slot.content).
     needs_content: list[int] = field(default_factory=list)
+    # The snapshots before the span's first and at its end, as (capture time, content hash). Two workers read the file
+    # at their border; one that vanished or changed in between would break the chain without a trace.
+    starts_after: tuple[datetime, str] | None = None
+    ends_at: tuple[datetime, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,7 @@ class _Span:
 
     def run(self) -> SpanResult:
         previous, state = self._before_span()
+        self.result.ends_at = self.result.starts_after
         for index in range(self.start, self.stop):
             if self.result.needs_content:
                 break
@@ -169,10 +177,11 @@ class _Span:
             changes, counts = state.advance(winner.reading)
             if winner.payload is None:
                 counts = _loaded(slot).counts
+            digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
+            self.result.ends_at = slot.captured_at, digest
             # A loaded snapshot is written again only when its neighbour before is a new one.
             if winner.is_new or (previous is not None and previous[1]):
                 source = winner.payload.file if winner.payload else _loaded(slot).file
-                digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
                 self.rows.add(
                     slot.change_set_id,
                     slot.captured_at,
@@ -203,6 +212,8 @@ class _Span:
                 break
             if winner is not None:
                 state.advance(winner.reading)
+                digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
+                self.result.starts_after = slot.captured_at, digest
                 return (slot.captured_at, winner.is_new), state
         return None, state
 
@@ -217,6 +228,7 @@ class _Span:
                 accepted.append(found)
         loaded = slot.loaded
         unchanged: Reading | None = None
+        own: tuple[_Payload, Reading] | None = None
         if loaded is not None:
             # The loaded snapshot's own file, read again: with the same content nothing is new; rewritten, it counts by its
             # new content; unreadable now, it is not here and the old content stays: a damaged file takes nothing away.
@@ -224,28 +236,26 @@ class _Span:
             if own is not None and own[0].content_hash == loaded.content_hash:
                 accepted.remove(own)
                 unchanged = own[1]
-                if report:
-                    self.result.unchanged.append(own[0].file)
             elif own is not None:
                 loaded = None
-        if unchanged is not None and not accepted:
-            return self._kept(slot, unchanged)
-        if not accepted:
-            return self._loaded_content(slot, state) if loaded is not None else None
         accepted.sort(key=lambda pair: (pair[0].content_hash, pair[0].file.path))
-        best, reading = accepted[0]
-        if loaded is not None and loaded.content_hash <= best.content_hash:
+        if loaded is not None and (not accepted or loaded.content_hash <= accepted[0][0].content_hash):
             if report:
+                if own is not None:
+                    self.result.unchanged.append(own[0].file)
                 for payload, _ in accepted:
                     self._report_loser(slot, payload, loaded.content_hash, loaded.file.path)
-            if loaded.content_hash == best.content_hash:
-                unchanged = reading
+            if accepted and loaded.content_hash == accepted[0][0].content_hash:
+                unchanged = accepted[0][1]
             return self._kept(slot, unchanged) if unchanged is not None else self._loaded_content(slot, state)
+        if not accepted:
+            return None
+        best, reading = accepted[0]
         if report:
             for payload, _ in accepted[1:]:
                 self._report_loser(slot, payload, best.content_hash, best.file.path)
             if loaded is not None:
-                lost = _Payload(loaded.file, b"", loaded.content_hash)
+                lost = own[0] if own is not None else _Payload(loaded.file, b"", loaded.content_hash)
                 self._report_loser(slot, lost, best.content_hash, best.file.path)
         return _Winner(reading, best, is_new=True)
 
@@ -256,11 +266,12 @@ class _Span:
         try:
             data, file = _read(file, self.expected.max_bytes)
             digest = content_hash(data)
-            if not self._is_expected(data):
-                other = detect(data)
+            found = self.format if self.expected.format_is_forced else detect(data)
+            named = self.expected.feed if self.expected.feed_is_forced else found.feed(data)
+            captured_at = self._captured_at(slot, file, data, found)
+            if (found.name, named, captured_at) != (self.format.name, self.expected.feed, slot.captured_at):
                 if report:
-                    named = self.expected.feed if self.expected.feed_is_forced else other.feed(data)
-                    self.result.misplaced.append(Misplaced(file, slot.captured_at, named, other.name))
+                    self.result.misplaced.append(Misplaced(file, captured_at, named, found.name))
                 return None
             return _Payload(file, data, digest), state.read(data)
         except (UnreadableFile, FormatError) as error:
@@ -269,12 +280,10 @@ class _Span:
                 self.result.quarantined.append(_quarantined(file, digest, error, feed, slot.captured_at))
             return None
 
-    def _is_expected(self, data: bytes) -> bool:
-        if self.expected.format_is_forced:
-            return True
-        if not self.format.matches(data):
-            return False
-        return self.expected.feed_is_forced or self.format.feed(data) == self.expected.feed
+    def _captured_at(self, slot: Slot, file: LandingFile, data: bytes, found: Format) -> datetime:
+        """The file's time once more: one whose name states none may have been rewritten since it was put in order."""
+        named = from_name(file.path, self.expected.time_zone)
+        return named or found.captured_at(data) or slot.captured_at
 
     def _report_loser(self, slot: Slot, payload: _Payload, winning_hash: str, winning_path: str) -> None:
         if payload.content_hash == winning_hash:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ from ingestion.source import load_tables, work_folder
 from ingestion.timeline import Slot, arrange, spans
 from ingestion.workers import worker_pool
 from warehouse.database import connect, database_url
-from warehouse.errors import UsageError
+from warehouse.errors import UsageError, VelibError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -60,6 +61,11 @@ class LoadOptions:
     max_bytes: int = DEFAULT_MAX_BYTES
     batch_files: int = DEFAULT_BATCH_FILES
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    @property
+    def read_as(self) -> str:
+        """The options that decide whether a file is accepted: with others, a quarantined one deserves another look."""
+        return f"feed={self.feed} format={self.format_name} zone={self.time_zone.key} limit={self.max_bytes}"
 
 
 @dataclass
@@ -120,6 +126,7 @@ def load(
         on_listed(len(candidates))
     url = database_url()
     with ExitStack() as stack:
+        stack.enter_context(catalog.errors_in_one_line())
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
         catalog.ensure_tables(connection)
@@ -145,8 +152,10 @@ class _Loader:
         self.stack, self.on_progress = stack, on_progress
         self._pool: Executor | None = None
         self._folder: Path | None = None
+        self._again: set[str] = set()  # files looked at once more because of another: known, and counted already
 
     def load_batch(self, batch: Sequence[_Candidate]) -> None:
+        self._again = set()
         fresh = self._leave_out_known(batch)
         self.on_progress(len(batch) - len(fresh))
         fresh = self._find_times(fresh)
@@ -163,7 +172,8 @@ class _Loader:
         seen_again: list[str] = []
         for each in batch:
             before = known.get(each.file.path)
-            if before is None or not before.is_same(each.file):
+            read_otherwise = before is not None and before.is_quarantined and before.read_as != self.options.read_as
+            if before is None or not before.is_same(each.file) or read_otherwise:
                 fresh.append(each)
             elif before.is_quarantined:
                 seen_again.append(each.file.path)
@@ -216,6 +226,7 @@ class _Loader:
             self.options.max_bytes,
             feed_is_forced=self.options.feed is not None,
             format_is_forced=self.options.format_name is not None,
+            time_zone=self.options.time_zone,
         )
 
     @staticmethod
@@ -231,9 +242,11 @@ class _Loader:
         times = sorted({at for at, _ in files})
         loaded = catalog.neighbours(self.connection, expected.feed, times)
         rewritten = {each.captured_at for each in loaded} & set(times)
-        again = catalog.conflicting_files(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
+        again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
-        files += [(at, file) for at, file in again if file.path not in present and Path(file.path).exists()]
+        again = [(at, file) for at, file in again if file.path not in present and Path(file.path).exists()]
+        files += again
+        self._again = {file.path for _, file in again}
         slots = arrange(files, loaded, 0)
         first_id = catalog.next_change_set_ids(self.connection, len(slots))
         for slot in slots:
@@ -255,17 +268,22 @@ class _Loader:
         self, slots: Sequence[Slot], expected: Expected, results: list[SpanResult]
     ) -> Iterator[tuple[str, pa.Table]]:
         """The change sets of all slots, a span at a time and in order; what else a span found goes to `results`."""
+        border: tuple[datetime, str] | None = None
         for span, result in self._extract(slots, expected):
             while result.needs_content:
                 for index in result.needs_content:
                     slot = slots[index]
                     slot.content = rebuild_snapshot(self.connection, expected.feed, slot.captured_at)
                 result = extract_span(slots, *span, expected)
+            if result.starts_after != border:
+                raise VelibError("files changed while they were read; nothing of this batch counts, load again")
+            border = result.ends_at
             yield from ((name, from_ipc(data)) for name, data in result.tables.items())
             result.tables = {}
             results.append(result)
-            files = sum(len(slot.candidates) for slot in slots[slice(*span)])
-            self.on_progress(files - len(result.misplaced))
+            mine = [file for slot in slots[slice(*span)] for file in slot.candidates if file.path not in self._again]
+            self.on_progress(len(mine) - sum(each.file.path not in self._again for each in result.misplaced))
+        catalog.still_exclusive(self.connection)
 
     def _extract(self, slots: Sequence[Slot], expected: Expected) -> Iterator[tuple[tuple[int, int], SpanResult]]:
         if len(slots) < MIN_FILES_FOR_WORKERS or self.options.workers < 2:
@@ -280,17 +298,19 @@ class _Loader:
             ahead.append((span, pool.submit(extract_span, slots, *span, expected)))
             if len(ahead) > 2 * self.options.workers:
                 done, future = ahead.popleft()
-                yield done, future.result()
+                yield done, _outcome(future)
         for done, future in ahead:
-            yield done, future.result()
+            yield done, _outcome(future)
 
     def _record(self, result: SpanResult, loaded_paths: Sequence[str]) -> None:
         now = datetime.now(UTC)
-        self.summary.quarantined += result.quarantined
-        self.summary.duplicates += len(result.duplicates)
+        self.summary.quarantined += [each for each in result.quarantined if each.file.path not in self._again]
+        self.summary.duplicates += sum(each.file.path not in self._again for each in result.duplicates)
         self.summary.known += len(result.unchanged)
         catalog.resolve_loaded(self.connection, loaded_paths, now)
-        catalog.record_outcomes(self.connection, result.quarantined, result.duplicates, result.unchanged, now)
+        catalog.record_outcomes(
+            self.connection, result.quarantined, result.duplicates, result.unchanged, now, self.options.read_as
+        )
 
     def _workers(self) -> Executor:
         if self._pool is None:
@@ -301,3 +321,13 @@ class _Loader:
         if self._folder is None:
             self._folder = self.stack.enter_context(work_folder())
         return self._folder
+
+
+def _outcome(future: Future[SpanResult]) -> SpanResult:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise VelibError(
+            "a process that read files was killed (out of memory?); nothing of this batch counts, load again, "
+            "if need be with fewer --workers"
+        ) from error

@@ -1,0 +1,794 @@
+"""Loading into a real PostgreSQL: whatever comes, in whatever order, however often killed, raw says what the files say.
+
+`check` is what most tests end with: every snapshot rebuilt from the change sets equals its file, read by tests/reference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import tiny
+import xxhash
+from reference.network import read_archive
+from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebuild
+from tiny import app, gbfs, minute, put, station, street, touch, write
+
+import ingestion.load
+from ingestion import catalog, extract, landing
+from ingestion.load import LoadOptions, LoadSummary, load
+from ingestion.source import complete_url, work_folder
+from simulator.archive import write_archive
+from simulator.config import CityConfig
+from warehouse import settings
+from warehouse.database import connect_to
+from warehouse.errors import VelibError
+
+ONE = LoadOptions(workers=1)
+
+
+class Raw:
+    """The raw schema, looked at from outside."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connection = connect_to(url, "velib tests")
+        self.connection.autocommit = True
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return list(cursor.fetchall())
+
+    def execute(self, query: str, *parameters: Any) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+
+    def counting(self) -> list[tuple[str, datetime, str]]:
+        """Feed, capture time and file name of the snapshots that count."""
+        if not self.rows("select from pg_tables where schemaname = 'raw' and tablename = '_dlt_loads'"):
+            return []  # no load has come so far
+        found = self.rows(
+            f"select feed, snapshot_at, file from raw.snapshots join ({_SNAPSHOTS}) c using (change_set_id, feed, snapshot_at) "
+            "order by 1, 2"
+        )
+        return [(feed, at, Path(file).name) for feed, at, file in found]
+
+    def written(self) -> int:
+        """Snapshot rows ever written, counting or not."""
+        return int(self.rows("select count(*) from raw.snapshots")[0][0])
+
+    def quarantine(self) -> dict[str, str]:
+        """Reasons by file name."""
+        found = self.rows("select path, reason from raw.quarantined_files where resolved_at is null")
+        assert len({path for path, _ in found}) == len(found), "a file is in quarantine twice"
+        return {Path(path).name: reason for path, reason in found}
+
+    def check(self, *folders: Path) -> None:
+        """What counts is what the files say, and each change set stands on its neighbour in time."""
+        expected = read_archive(list(folders))
+        by_feed: dict[str, list[tuple[Any, ...]]] = {}
+        for row in self.rows(_SNAPSHOTS):
+            by_feed.setdefault(row[0], []).append(row)
+        assert {feed: [row[1] for row in rows] for feed, rows in by_feed.items()} == {
+            feed: [snapshot.captured_at for snapshot in snapshots] for feed, snapshots in expected.items()
+        }
+        with self.connection.cursor() as cursor:
+            changes = ChangeSets(cursor)
+        for feed, rows in by_feed.items():
+            for rebuilt, snapshot in zip(rebuild(rows, changes), expected[feed], strict=True):
+                found = differences(rebuilt.content, of_file(snapshot))
+                assert not found, f"{feed} {snapshot.captured_at}:\n" + "\n".join(found)
+        assert not self.rows(
+            f"""
+            select feed, snapshot_at, previous_snapshot_at, before
+            from (
+                select feed, snapshot_at, previous_snapshot_at,
+                    lag(snapshot_at) over (partition by feed order by snapshot_at) as before
+                from raw.snapshots join ({_SNAPSHOTS}) as c using (change_set_id, feed, snapshot_at)
+            ) as s
+            where previous_snapshot_at is distinct from before
+            """
+        )
+        for table, key in (
+            ("station_changes", "station_code"),
+            ("station_attribute_changes", "station_code"),
+            ("bike_changes", "bike_id"),
+        ):
+            assert not self.rows(f"select change_set_id, {key} from raw.{table} group by 1, 2 having count(*) > 1")
+
+
+@pytest.fixture
+def raw(fresh_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Raw]:
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    found = Raw(fresh_database)
+    yield found
+    found.connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def simulated(folder: Path, snapshots: int = 30) -> list[Path]:
+    config = CityConfig(
+        snapshots=snapshots,
+        bikes=80,
+        stations=20,
+        start=datetime(2026, 6, 2, 8),  # noqa: DTZ001 (local Paris time is what the simulator asks for)
+        seed=5,
+        every=600,
+        dropouts=6,
+        twice=0.2,
+    )
+    write_archive(folder, config)
+    files = sorted(folder.glob("*.json.gz"))
+    for file in files:
+        touch(file)
+    return files
+
+
+def digest(payload: bytes) -> str:
+    return xxhash.xxh3_128_hexdigest(payload)
+
+
+def ranked(*payloads: bytes) -> list[bytes]:
+    """The payloads by their hashes: the first one counts."""
+    return sorted(payloads, key=digest)
+
+
+def strings(files: Sequence[Path]) -> list[str]:
+    return [str(file) for file in files]
+
+
+# --- order, batches, repeats -----------------------------------------------------------------------------------------
+
+
+def _together(files: list[Path]) -> None:
+    load(strings(files), LoadOptions(workers=2))
+
+
+def _in_short_spans(files: list[Path]) -> None:
+    load(strings(files), ONE)
+
+
+def _shuffled(files: list[Path]) -> None:
+    order = files[:]
+    random.Random(3).shuffle(order)
+    for part in (order[:4], order[4:15], order[15:16], order[16:]):
+        load(strings(part), ONE)
+
+
+def _backwards_one_by_one(files: list[Path]) -> None:
+    load(strings(files[5:]), LoadOptions(workers=1, batch_files=15))
+    load(strings(files[2:5]), LoadOptions(workers=1, batch_files=1))
+    for file in reversed(files[:2]):
+        load([str(file)], ONE)
+
+
+@pytest.mark.parametrize("way", [_together, _in_short_spans, _shuffled, _backwards_one_by_one])
+def test_the_order_and_the_batches_do_not_matter(
+    way: Callable[[list[Path]], None], raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way is _in_short_spans:
+        monkeypatch.setattr(ingestion.load, "SPAN", 4)
+    files = simulated(folder)
+    files[11].write_bytes(files[11].read_bytes()[:400])
+    files[20].write_bytes(gzip.compress(b"[]"))
+    again = put(folder / f"again_{files[13].name}", files[13].read_bytes())
+    other = put(folder / f"other_{files[14].name}", files[15].read_bytes())
+    way([*files, again, other])
+    raw.check(folder)
+    broken = {files[11].name: "truncated_gzip", files[20].name: "empty_list"}
+    loser = max(files[14], other, key=lambda file: digest(gzip.decompress(file.read_bytes())))
+    assert raw.quarantine() == broken | {loser.name: "conflicting_capture_time"}
+    assert len(raw.rows("select path from raw.duplicate_files")) == 1
+
+    written = raw.written()
+    repeated = load([str(folder)], ONE)
+    assert (repeated.new, repeated.changes, repeated.load_ids, raw.written()) == (0, 0, [], written)
+    # Those written just now are read again, for their time stamps cannot be trusted yet.
+    assert repeated.skipped + repeated.still_quarantined + len(repeated.quarantined) == repeated.files
+
+
+def test_touched_files_are_known_by_their_content(raw: Raw, folder: Path) -> None:
+    files = [write(folder, number, app({"1": [f"b{number}"]})) for number in range(4)]
+    load([str(folder)], ONE)
+    for file in files:
+        touch(file)
+    first, second = load([str(folder)], ONE), load([str(folder)], ONE)
+    for found in (first, second):
+        assert (found.new, found.known, found.changes, found.load_ids) == (0, 4, 0, [])
+    assert raw.written() == 4
+    stamps = raw.rows("select file, file_modified_ns from raw.snapshots")
+    assert dict(stamps) == {str(file): file.stat().st_mtime_ns for file in files}
+
+
+def test_a_time_stamp_is_not_trusted_when_the_file_has_just_been_written(raw: Raw, folder: Path) -> None:
+    file = folder / tiny.name(0)
+    for bikes in (["a"], ["b"]):  # the same size, perhaps within one tick of the clock
+        file.write_bytes(app({"1": bikes}))
+        load([str(folder)], ONE)
+        assert raw.rows("select file_modified_ns from raw.snapshots where file_modified_ns is not null") == []
+        raw.check(folder)
+
+
+@pytest.mark.parametrize(("late", "rewritten"), [(0, [0, 1]), (2, [2, 3]), (4, [4])])
+def test_a_late_file_costs_its_own_change_set_and_its_successors(
+    late: int, rewritten: list[int], raw: Raw, folder: Path
+) -> None:
+    networks: list[dict[str, list[str]]] = [
+        {"1": ["a"], "2": []},
+        {"1": []},
+        {"1": [], "2": ["a"]},
+        {"1": ["a"]},
+        {"2": []},
+    ]
+    files = [write(folder, number, app(network)) for number, network in enumerate(networks)]
+    load(strings([file for number, file in enumerate(files) if number != late]), ONE)
+    before = raw.rows("select max(change_set_id) from raw.snapshots")[0][0]
+    summary = load([str(folder)], ONE)
+    assert summary.new == 1
+    found = raw.rows("select snapshot_at from raw.snapshots where change_set_id > %s order by 1", before)
+    assert [at for (at,) in found] == [minute(number) for number in rewritten]
+    raw.check(folder)
+
+
+# --- killed, twice at once, without a database -----------------------------------------------------------------------
+
+
+def start_load(folder: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "warehouse.cli", "load", str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=settings.project_root(),
+    )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    give_up = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, f"it ended: {process.communicate()}"
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def waits_for_a_lock(raw: Raw) -> bool:
+    return bool(
+        raw.rows(
+            "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+            "and wait_event <> 'advisory'"
+        )
+    )
+
+
+@contextlib.contextmanager
+def locked_for_writing(raw: Raw, table: str) -> Iterator[None]:
+    """Whoever writes into the table waits; whoever reads it, or makes an index on it, does not."""
+    with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
+        cursor.execute(f"lock table {table} in share mode")
+        yield
+
+
+@pytest.mark.parametrize("moment", ["extraction", "copy", "before the load is marked complete"])
+def test_a_killed_load_leaves_nothing_half(moment: str, raw: Raw, folder: Path) -> None:
+    files = simulated(folder)
+    load(strings(files[4:9]), ONE)  # so that dlt's tables are there
+    working = settings.velib_home() / "dlt"
+    with contextlib.ExitStack() as stack:
+        if moment != "extraction":
+            table = "raw.bike_changes" if moment == "copy" else "raw._dlt_loads"
+            stack.enter_context(locked_for_writing(raw, table))
+        process = start_load(folder, "--workers", "2")
+        if moment == "extraction":
+            wait_for(lambda: list(working.iterdir()), process)
+        else:
+            wait_for(lambda: waits_for_a_lock(raw), process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert len(list(working.iterdir())) == 1
+        if moment == "before the load is marked complete":
+            unmarked = "not exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id)"
+            assert raw.rows(f"select count(*) from raw.snapshots s where {unmarked}")[0][0] >= 25
+        # Nobody reads from this socket any more; the marker must not be written after all when the lock goes.
+        raw.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and wait_event_type = 'Lock'"
+        )
+    raw.check(*files[4:9])
+    summary = load([str(folder)], ONE)
+    assert (summary.new, summary.known) == (25, 5)
+    raw.check(folder)
+    assert list(working.iterdir()) == []
+
+
+def test_a_marker_that_a_killed_load_left_under_way_is_waited_for(raw: Raw, folder: Path) -> None:
+    """The server finishes a dead client's statement. Were it to come true later, two loads would count that know nothing
+    of each other."""
+    for number in (0, 9):
+        write(folder, number, app({"1": [f"b{number}"]}))
+    load([str(folder)], ONE)
+    write(folder, 3, app({"1": ["x"]}))
+    with locked_for_writing(raw, "raw._dlt_loads"):
+        process = start_load(folder)
+        wait_for(lambda: waits_for_a_lock(raw), process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        late = write(folder, 6, app({"1": ["y"]}))
+        found: list[LoadSummary] = []
+        following = threading.Thread(target=lambda: found.append(load([str(late)], ONE)))
+        following.start()
+        time.sleep(1)
+    following.join(60)
+    assert found
+    load([str(folder)], ONE)
+    raw.check(folder)
+
+
+def test_two_loads_at_once(raw: Raw, folder: Path) -> None:
+    files = simulated(folder)
+    both = [start_load(folder, "--batch", "8", "--workers", "1") for _ in range(2)]
+    outcomes = [process.communicate(timeout=100) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outcomes
+    new = [int(out.split(" new")[0].split()[-1]) for out, _ in outcomes]
+    assert sum(new) == len(files), outcomes
+    assert raw.written() <= len(files) + 2 * 4  # where the two took turns, a successor is written again
+    raw.check(folder)
+
+
+def test_a_failing_database_is_one_clear_line(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app({"1": ["a"]}))
+    load([str(folder)], ONE)
+    write(folder, 1, app({"1": ["b"]}))
+    with locked_for_writing(raw, "raw.bike_changes"):
+        process = start_load(folder)
+        wait_for(lambda: waits_for_a_lock(raw), process)
+        while process.poll() is None:  # dlt may try again
+            raw.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and application_name <> 'velib tests'"
+            )
+            time.sleep(0.05)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("error: the database "), err
+    assert len(err.splitlines()) == 1, err
+    load([str(folder)], ONE)
+    raw.check(folder)
+
+
+def test_a_lost_lock_ends_the_load_before_it_writes(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, 0, app({"1": ["a"]}))
+    inner = ingestion.load.extract_span
+
+    def cut(*arguments: Any) -> Any:
+        raw.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'velib load'"
+            " and datname = current_database()"
+        )
+        return inner(*arguments)
+
+    monkeypatch.setattr(ingestion.load, "extract_span", cut)
+    with pytest.raises(VelibError, match=r"^the database failed: "):
+        load([str(folder)], ONE)
+    assert raw.counting() == []
+
+
+def test_a_worker_killed_is_one_clear_line(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated(folder)
+    monkeypatch.setattr(ingestion.load, "extract_span", _die)
+    with pytest.raises(VelibError, match="a process that read files was killed"):
+        load([str(folder)], LoadOptions(workers=2))
+    assert raw.counting() == []
+
+
+def _die(*_: Any) -> None:
+    os._exit(9)
+
+
+def test_a_load_killed_before_it_notes_the_outcomes(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The displaced file is known to the raw schema as loaded, and must be found out all the same."""
+    small, large = ranked(app({"1": ["a"]}), app({"1": ["b"]}))
+    write(folder, 0, large, "first")
+    load([str(folder)], ONE)
+    winner = write(folder, 0, small, "second")
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "record_outcomes", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            load([str(folder)], ONE)
+    summary = load([str(folder)], ONE)
+    assert [each.reason for each in summary.quarantined] == ["conflicting_capture_time"]
+    assert raw.quarantine() == {tiny.name(0, "first"): "conflicting_capture_time"}
+    put(winner, max((app({"1": [f"c{n}"]}) for n in range(50)), key=digest))
+    load([str(winner)], ONE)
+    raw.check(folder)
+
+
+def _killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+# --- quarantine ------------------------------------------------------------------------------------------------------
+
+GOOD = app({"1": ["a"], "2": ["b"]})
+TEN = [station(str(code), [f"b{code}"]) for code in range(10)]
+ZEROS = gzip.compress(bytes(16 * 1024 * 1024))
+BAD: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "empty_file"),
+    "empty inside": (gzip.compress(b""), "empty_file"),
+    "broken gzip": (gzip.compress(GOOD)[:40] + b"\xff" * 40 + gzip.compress(GOOD)[80:], "broken_gzip"),
+    "truncated gzip": (gzip.compress(GOOD)[:-30], "truncated_gzip"),
+    "truncated JSON": (GOOD[:-20], "invalid_json"),
+    "no JSON": (b"<html>502 Bad Gateway</html>", "invalid_json"),
+    "not UTF-8": (GOOD.replace(b"Station 1", b"Station \xff"), "invalid_json"),
+    "another shape": (b'{"type": "FeatureCollection", "features": []}', "unknown_format"),
+    "a number": (b"42", "unknown_format"),
+    "an array of nothing": (b"[]", "empty_list"),
+    "an array of numbers": (b"[1, 2]", "unknown_format"),
+    "a field is missing": (GOOD.replace(b'"nbBike"', b'"nbBikes"', 1), "missing_field"),
+    "a field of another kind": (GOOD.replace(b'"nbBike": 1', b'"nbBike": "many"', 1), "wrong_shape"),
+    "a count beyond": (GOOD.replace(b'"nbBike": 1', b'"nbBike": 99999', 1), "wrong_shape"),
+    "a NUL": (GOOD.replace(b"Station 1", b"Station \\u0000"), "wrong_shape"),
+    "half a surrogate pair": (GOOD.replace(b"Station 1", b"Station \\ud800"), "wrong_shape"),
+    "contradicts its counts": (app([*TEN[:7], *(station(f"x{n}", counted=3) for n in range(3))]), "contradicts_itself"),
+    "a gigabyte": (ZEROS * 64, "too_large"),
+    "nested": (b"[" * 200_000, "too_deep"),
+    "nested within": (GOOD[:-1] + b"," + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b"]", "too_deep"),
+}
+
+
+def test_each_bad_file_has_its_reason_and_is_loaded_once_repaired(raw: Raw, folder: Path) -> None:
+    for number, (kind, (content, _)) in enumerate(BAD.items()):
+        put(folder / tiny.name(2 * number, kind), content)
+    for number in range(len(BAD) + 1):
+        write(folder, 2 * number - 1, app({"1": [f"g{number}"], "2": []}))
+    put(folder / "no time.json", GOOD)
+    put(folder / "no time in the content.json", gbfs({"1": 1}, minute(0)).replace(b"last_updated", b"was_updated"))
+    put(folder / "r_20260229_080000_UTC.json", GOOD)
+    options = LoadOptions(workers=2, max_bytes=20 * 1024 * 1024)
+    summary = load([str(folder)], options)
+    assert summary.new == len(BAD) + 1
+    expected = {tiny.name(2 * number, kind): reason for number, (kind, (_, reason)) in enumerate(BAD.items())}
+    times = {"no time.json", "no time in the content.json", "r_20260229_080000_UTC.json"}
+    assert raw.quarantine() == expected | dict.fromkeys(times, "no_capture_time")
+    assert len(summary.quarantined) == len(raw.quarantine())
+    details = raw.rows("select path, detail from raw.quarantined_files where detail = '' or detail ~ '[\\x01-\\x1f]'")
+    assert details == []
+
+    again = load([str(folder)], options)
+    assert (again.new, again.quarantined, again.still_quarantined) == (0, [], len(BAD) + 3)
+
+    (folder / "no time.json").rename(folder / tiny.name(-4))
+    (folder / "no time in the content.json").unlink()
+    (folder / "r_20260229_080000_UTC.json").unlink()
+    for number, kind in enumerate(BAD):
+        put(folder / tiny.name(2 * number, kind), app({"1": [f"g{number}"], "2": [f"r{number}"]}))
+    assert load([str(folder)], options).new == len(BAD) + 1
+    assert set(raw.quarantine()) == times  # the paths that are gone stay; nothing else does
+    raw.check(folder)
+
+
+def test_a_contradiction_of_few_is_believed(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app([*TEN[:8], station("x1", counted=3), station("x2", counted=3)]))
+    assert load([str(folder)], ONE).new == 1
+
+
+def test_other_options_give_a_quarantined_file_another_chance(raw: Raw, folder: Path) -> None:
+    file = write(folder, 0, app({"1": ["a"], "2": ["b"]}))
+    assert load([str(folder)], LoadOptions(workers=1, max_bytes=100)).quarantined[0].reason == "too_large"
+    assert load([str(folder)], LoadOptions(workers=1, max_bytes=100)).still_quarantined == 1
+    assert load([str(folder)], LoadOptions(workers=1, format_name="gbfs")).quarantined[0].reason in {
+        "wrong_shape",
+        "missing_field",
+        "invalid_json",
+    }
+    assert load([str(folder)], ONE).new == 1
+    assert raw.quarantine() == {}
+    raw.check(file)
+
+
+def test_a_damaged_rewrite_takes_nothing_away(raw: Raw, folder: Path) -> None:
+    good = app({"1": ["a"]})
+    file = write(folder, 0, good)
+    load([str(folder)], ONE)
+    put(file, good[:-5])
+    load([str(folder)], ONE)
+    assert raw.quarantine() == {file.name: "invalid_json"}
+    assert [name for _, _, name in raw.counting()] == [file.name]
+    put(file, good)
+    summary = load([str(folder)], ONE)
+    assert (summary.new, summary.known, raw.quarantine()) == (0, 1, {})
+    raw.check(folder)
+
+
+# --- two files of one capture time -----------------------------------------------------------------------------------
+
+BEFORE, AFTER = app({"1": ["a"], "2": []}), app({"1": [], "2": ["c"]})
+SMALL, LARGE = ranked(app({"1": ["b"], "2": []}), app({"1": [], "2": ["b"]}))
+
+
+@pytest.mark.parametrize("order", ["small first", "large first", "together"])
+def test_of_two_contents_the_smaller_hash_counts(order: str, raw: Raw, folder: Path) -> None:
+    write(folder, 0, BEFORE)
+    write(folder, 2, AFTER)
+    small, large = write(folder, 1, SMALL, "z"), write(folder, 1, LARGE, "a")
+    first = {"small first": [large], "large first": [small], "together": []}[order]
+    load(strings([file for file in folder.iterdir() if file not in first]), ONE)
+    load([str(folder)], ONE)
+    assert raw.counting()[1][2] == small.name
+    assert raw.quarantine() == {large.name: "conflicting_capture_time"}
+    raw.check(folder)
+
+    # It comes back when the winner has another content, be the loser named or not.
+    put(small, max((app({"1": [f"n{n}"], "2": []}) for n in range(50)), key=digest))
+    summary = load([str(small)], ONE)
+    assert raw.counting()[1][2] == large.name
+    assert raw.quarantine() == {small.name: "conflicting_capture_time"}
+    assert (summary.files, summary.new, len(summary.quarantined)) == (1, 1, 1)
+    raw.check(folder)
+
+
+def test_a_copy_counts_again_when_the_other_is_rewritten(raw: Raw, folder: Path) -> None:
+    write(folder, 0, BEFORE)
+    write(folder, 2, AFTER)
+    first, copy = write(folder, 1, SMALL, "a"), write(folder, 1, SMALL, "b")
+    summary = load([str(folder)], ONE)
+    assert (summary.new, summary.duplicates, raw.quarantine()) == (3, 1, {})
+    put(first, LARGE)
+    load([str(folder)], ONE)
+    assert raw.counting()[1][2] == copy.name
+    assert raw.quarantine() == {first.name: "conflicting_capture_time"}
+    assert raw.rows("select path from raw.duplicate_files") == []
+    raw.check(folder)
+
+
+def test_a_touched_file_may_lose_in_the_same_load(raw: Raw, folder: Path) -> None:
+    large = write(folder, 1, LARGE, "a")
+    load([str(folder)], ONE)
+    touch(large)
+    small = write(folder, 1, SMALL, "b")
+    summary = load([str(folder)], ONE)
+    assert (summary.files, summary.new, summary.known, len(summary.quarantined)) == (2, 1, 0, 1)
+    assert raw.quarantine() == {large.name: "conflicting_capture_time"}
+    again = load([str(folder)], ONE)
+    assert (again.known, again.still_quarantined, again.quarantined) == (1, 1, [])
+    touch(small)
+    again = load([str(folder)], ONE)  # the loser is looked at too, and counted once
+    assert (again.known, again.still_quarantined, again.quarantined) == (1, 1, [])
+    raw.check(folder)
+
+
+# --- files that are gone, or other ones by now -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut", "rewritten"])
+def test_a_neighbour_without_its_file_is_rebuilt(damage: str, raw: Raw, folder: Path, tmp_path: Path) -> None:
+    networks: list[dict[str, list[str]]] = [
+        {"1": ["a", "d"], "2": ["b"], "3": ["b", "c"]},
+        {"1": ["a"], "3": ["b", "c"]},
+        {"1": [], "2": ["a"], "3": []},
+        {"1": ["d"], "2": [], "3": ["b", "c"]},
+    ]
+    files = [write(folder, number, app(network)) for number, network in enumerate(networks)]
+    originals = tmp_path / "originals"
+    shutil.copytree(folder, originals)
+    load(strings([files[0], files[1], files[3]]), ONE)
+    for file in (files[0], files[1], files[3]):
+        if damage == "deleted":
+            file.unlink()
+        else:
+            put(file, file.read_bytes()[:-3] if damage == "cut" else app({"9": ["q"]}))
+    summary = load([str(files[2])], ONE)
+    assert summary.new == 1
+    raw.check(originals)
+
+
+def test_a_neighbour_without_its_file_in_the_street(raw: Raw, folder: Path, tmp_path: Path) -> None:
+    files = [
+        write(folder, number, street(*each))
+        for number, each in enumerate([({"1": ["7"]}, ["8", "9"]), ({"1": ["8"]}, ["7", "9"]), ({"1": ["7", "8"]}, [])])
+    ]
+    shutil.copytree(folder, tmp_path / "originals")
+    load(strings([files[0], files[2]]), ONE)
+    files[0].unlink()
+    files[2].unlink()
+    load([str(files[1])], ONE)
+    raw.check(tmp_path / "originals")
+
+
+def test_a_file_that_vanishes_while_it_is_read_breaks_no_chain(
+    raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write(folder, number, app({"1": [f"b{number}"]})) for number in range(6)]
+    border = str(files[2])
+    inner, reads = landing.read, []
+
+    def read(file: landing.LandingFile, max_bytes: int) -> bytes:
+        content = inner(file, max_bytes)
+        reads.append(file.path)
+        if file.path == border:
+            files[2].unlink()  # after the first of the two that read it
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingestion.load, "SPAN", 3)
+        patch.setattr(extract, "read", read)
+        with pytest.raises(VelibError, match="changed while they were read"):
+            load([str(folder)], ONE)
+        assert reads.count(border) == 1
+    assert raw.counting() == []
+    load([str(folder)], ONE)
+    raw.check(folder)
+
+
+def test_one_path_that_is_written_again_every_minute(raw: Raw, folder: Path) -> None:
+    """Its name has no time, its content has: each content is a snapshot of its own."""
+    for number in (0, 1, 3, 2):
+        put(folder / "status.json", gbfs({"1": number, "2": 5}, minute(number)))
+        put(folder / "kept.json", gbfs({"1": number, "2": 5}, minute(number)))
+        shutil.copy2(folder / "kept.json", folder / f"kept{number}.json")
+        load([str(folder / "status.json")], ONE)
+    (folder / "status.json").unlink()
+    (folder / "kept.json").unlink()
+    raw.check(folder)
+    assert raw.quarantine() == {}
+
+
+def test_a_file_rewritten_between_two_looks_gets_its_own_time(
+    raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder / "status.json", gbfs({"1": 0}, minute(0)))
+    inner = ingestion.load.inspect
+    looked: list[int] = []
+
+    def look(*arguments: Any) -> Any:
+        found = inner(*arguments)
+        if len(looked) < 2:  # for the time, and for the feed
+            looked.append(put(folder / "status.json", gbfs({"1": 1}, minute(1))).stat().st_size)
+        return found
+
+    monkeypatch.setattr(ingestion.load, "inspect", look)
+    load([str(folder)], ONE)
+    assert [at for _, at, _ in raw.counting()] == [minute(1)]
+    raw.check(folder)
+
+
+# --- feeds -----------------------------------------------------------------------------------------------------------
+
+
+def opendata(bikes: int) -> bytes:
+    return json.dumps([{"stationcode": "1", "name": "x", "numbikesavailable": bikes, "is_renting": "OUI"}]).encode()
+
+
+def information(text: str) -> bytes:
+    return json.dumps({"data": {"stations": [{"station_id": "1", "name": text, "lat": 1, "lon": 2}]}}).encode()
+
+
+def test_mixed_feeds_in_one_folder(raw: Raw, folder: Path) -> None:
+    for number in range(3):
+        write(folder, number, app({"1": [f"b{number}"]}), "app")
+        write(folder, number, street({"1": [f"{number}"]}, ["9"]), "nextbike")
+        write(folder, number, opendata(number), "opendata", zipped=True)
+        write(folder, number, gbfs({"1": number}, minute(0)), "status")
+        write(folder, number, information(f"n{number}"), "information")
+        write(folder, number, b"{", f"bad{number}")
+    summary = load([str(folder)], ONE)
+    assert (summary.files, summary.new, len(summary.quarantined), summary.duplicates) == (18, 15, 3, 0)
+    feeds = {feed for feed, _, _ in raw.counting()}
+    assert feeds == {"velib_app", "nextbike", "velib_opendata", "gbfs", "gbfs_information"}
+    raw.check(folder)
+    again = load([str(folder)], ONE)
+    assert (again.new, again.known, again.still_quarantined) == (0, 15, 3)
+
+
+def test_a_forced_feed_and_a_forced_format(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app({"1": ["a"]}))
+    write(folder, 1, opendata(1))
+    summary = load([str(folder)], LoadOptions(workers=1, feed="mine", format_name="velib_app"))
+    assert [each.reason for each in summary.quarantined] == ["missing_field"]
+    assert raw.counting() == [("mine", minute(0), tiny.name(0))]
+    # Without the format the second is what it is, in the feed it is said to be in, after what another format read.
+    summary = load([str(folder)], LoadOptions(workers=1, feed="mine"))
+    assert (summary.new, summary.known) == (1, 1)
+    assert [feed for feed, _, _ in raw.counting()] == ["mine", "mine"]
+    assert raw.rows("select format, previous_snapshot_at from raw.snapshots order by snapshot_at") == [
+        ("velib_app", None),
+        ("velib_opendata", minute(0)),
+    ]
+
+
+def test_a_forced_format_keeps_the_feeds_apart(raw: Raw, folder: Path) -> None:
+    write(folder, 0, gbfs({"1": 1}, minute(0)), "status")
+    write(folder, 0, information("x"), "information")
+    load([str(folder)], LoadOptions(workers=1, format_name="gbfs"))
+    assert {feed for feed, _, _ in raw.counting()} == {"gbfs", "gbfs_information"}
+    assert raw.quarantine() == {}
+
+
+def test_times_in_the_content_and_zones_of_names(raw: Raw, folder: Path) -> None:
+    put(folder / "b.json", gbfs({"1": 1}, minute(5)))
+    put(folder / "a.json", gbfs({"1": 2}, minute(7)))
+    put(folder / "20260602_080600_UTC.json", gbfs({"1": 3}, minute(9)))  # a name counts before the content
+    put(folder / "20260602_100800.json", gbfs({"1": 4}, minute(9)))  # Paris time
+    load([str(folder)], ONE)
+    assert [(at, name) for _, at, name in raw.counting()] == [
+        (minute(5), "b.json"),
+        (minute(6), "20260602_080600_UTC.json"),
+        (minute(7), "a.json"),
+        (minute(8), "20260602_100800.json"),
+    ]
+    raw.check(folder)
+
+
+def test_hostile_text_arrives_as_text(raw: Raw, folder: Path) -> None:
+    hostile = "'; drop table raw.snapshots; -- \x1b[31m <script>\t\n\\N \\. %s {} \U0001f6b2"
+    write(
+        folder, 0, app([station("1'--", [hostile.replace("/", "")], name=hostile)]), "'; drop schema raw cascade; --%s"
+    )
+    load([str(folder)], ONE)
+    assert raw.rows("select station_code, name from raw.station_attribute_changes") == [("1'--", hostile)]
+    assert raw.rows("select bike_id from raw.bike_changes") == [(hostile,)]
+    raw.check(folder)
+
+
+def test_the_first_and_the_last_second_of_the_calendar(raw: Raw, folder: Path) -> None:
+    """PostgreSQL would show the last one in Paris as a day of year 10000, which Python has not."""
+    (name,) = raw.rows("select current_database()")[0]
+    raw.execute(f"alter database {name} set timezone = 'Europe/Paris'")
+    for each in ("99991231_235959_UTC", "00010101_000000_UTC", "20260602_080000_UTC"):
+        put(folder / f"{each}.json", app({"1": [each]}))
+    load([str(folder)], ONE)
+    put(folder / "20260602_080001_UTC.json", app({"1": ["x"]}))
+    assert load([str(folder)], ONE).new == 1
+
+
+# --- the database's address, the working folder ----------------------------------------------------------------------
+
+
+def test_addresses_that_libpq_reads_and_dlt_does_not(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = psycopg2.extensions.parse_dsn(raw.url)
+    host, port, user, password, name = (known[each] for each in ("host", "port", "user", "password", "dbname"))
+    assert complete_url(raw.url) == raw.url
+    monkeypatch.setenv("PGPASSWORD", password)
+    addresses = [
+        f"postgresql://{user}@{host}:{port}/{name}",
+        f"postgresql:///{name}?host={host}&port={port}&user={user}&password={password}&connect_timeout=9",
+    ]
+    for number, address in enumerate(addresses):
+        assert psycopg2.extensions.parse_dsn(complete_url(address)).items() >= known.items()
+        write(folder, number, app({"1": [f"b{number}"]}))
+        monkeypatch.setenv(settings.DATABASE_URL, address)
+        assert load([str(folder)], ONE).new == 1
+    raw.check(folder)
+
+
+def test_working_folders_of_the_living_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.HOME, str(tmp_path))
+    dead = tmp_path / "dlt" / "1-dead"  # process 1 lives, but perhaps in another container
+    (dead / "inside").mkdir(parents=True)
+    with work_folder() as first:
+        assert not dead.exists()
+        with work_folder() as second:
+            assert first.is_dir()
+            assert second.is_dir()
+            assert first != second
+    assert list((tmp_path / "dlt").iterdir()) == []
