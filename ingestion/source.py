@@ -6,16 +6,20 @@ rows stay without a completed load and count for nothing. The caller holds the l
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import pyarrow as pa
+from psycopg2.extensions import parse_dsn
 
+from warehouse.database import connect_to
 from warehouse.errors import VelibError
 from warehouse.settings import velib_home
 
@@ -51,7 +55,7 @@ def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_
 
     pipeline = dlt.pipeline(
         PIPELINE,
-        destination=dlt.destinations.postgres(credentials=database_url),
+        destination=dlt.destinations.postgres(credentials=complete_url(database_url)),
         dataset_name=DATASET,
         pipelines_dir=str(work_folder),
     )
@@ -73,25 +77,51 @@ def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A working folder for this process's loads, gone afterwards. Folders of dead processes are cleared away."""
+    """A working folder for this process's loads, gone afterwards. Folders of dead processes are cleared away.
+
+    A lock on the folder itself says that its process lives: a process id would say nothing to another container.
+    """
     root = velib_home() / "dlt"
     root.mkdir(parents=True, exist_ok=True)
-    for left in root.iterdir():
-        pid = left.name.partition("-")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+    with _locked(root):  # nobody sweeps away a folder that is made but not yet locked
+        for left in root.iterdir():
+            with suppress(OSError), _locked(left, wait=False):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+        held = ExitStack()
+        held.enter_context(_locked(folder))
+    with held:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a folder's lock; it ends with the process, however that ends. Raises OSError when another holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield folder
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def complete_url(database_url: str) -> str:
+    """The same database in a URL with user, password and host, which dlt insists on.
+
+    libpq may take them from elsewhere: a socket, .pgpass, the server's trust. A host given as an option goes first there.
+    """
+    parts = parse_dsn(database_url)
+    address = urlsplit(database_url)
+    if address.username and address.password and address.hostname and address.path.strip("/"):
+        return database_url
+    with closing(connect_to(database_url, "velib load")) as connection:
+        known = connection.info.dsn_parameters
+        parts["host"] = parts.get("host") or known.get("host") or connection.info.host
+        user, name = known["user"], known["dbname"]
+        password = connection.info.password or "none"  # the server asked for none
+    options = {name: value for name, value in parts.items() if name not in ("user", "password", "dbname")}
+    where = f"{quote(user, '')}:{quote(password, '')}@localhost/{quote(name, '')}"
+    return f"postgresql://{where}?{urlencode(options, quote_via=quote)}"
