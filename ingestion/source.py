@@ -1,6 +1,6 @@
 """The dlt side: a pipeline into the raw schema, and one load of Arrow tables through it.
 
-Each load has a working folder of its own, so a killed load leaves no pending package that a later one might finish: its
+Each process that loads has a working folder of its own, so a killed load leaves no pending package that a later one might finish: its
 rows stay without a completed load and count for nothing. The caller holds the load lock.
 """
 

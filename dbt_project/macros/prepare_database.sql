@@ -26,9 +26,14 @@
 {% macro create_reader() %}
     do $$
     begin
-        create role velib_reader nologin;
+        if not exists (select 1 from pg_roles where rolname = 'velib_reader') then
+            create role velib_reader nologin;
+        end if;
     exception
         when duplicate_object or unique_violation then null;
+        when insufficient_privilege then
+            raise exception 'the role velib_reader is missing and % may not create it: ask the server''s owner for it',
+                current_user;
     end
     $$;
     create schema if not exists mart;

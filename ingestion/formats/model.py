@@ -7,7 +7,10 @@ tracked: a field that ticks without meaning (`dueDate`, `last_reported`) must no
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ingestion.formats.outline import Outline
 
 # A raw station entry as `Format.split` gives it; what it is made of is the format's own business. Equal entries
 # parse to equal stations, so the loader need not parse them. Unequal ones may do so too: spacing, or an untracked
@@ -86,6 +89,9 @@ class Format(Protocol):
 
     name: str
     lists_bikes: bool
+
+    def fits(self, seen: Outline) -> bool:
+        """Say from a payload's outline whether it is of this format: `detect` sketches a payload once for all formats."""
 
     def matches(self, payload: bytes) -> bool:
         """Say cheaply whether this payload looks like this format. Never raises."""

@@ -1,6 +1,6 @@
 {#-
     What only PostgreSQL says, in one place: another engine overrides these by adapter dispatch (DESIGN.md, "Outgrowing one
-    machine"). Casts keep the engine's own names here, so that models say `{{ type_string() }}` and the like.
+    machine").
 -#}
 
 {% macro seconds_between(start, finish) -%}

@@ -2,11 +2,11 @@
 -- snapshots, or for one bike. Bikes in the street have no station; a bike whose station is unobserved in a snapshot has no
 -- row in it.
 select
-    {{ hashed_number("locations.feed || '|' || locations.bike_id || '|' || "
+    {{ hashed_number("bikes.feed || '|' || bikes.bike_id || '|' || "
         ~ epoch_microseconds('snapshots.snapshot_at')) }} as loc_id,
     {{ epoch_seconds('snapshots.snapshot_at') }} as snapshot_id,
     {{ local_time('snapshots.snapshot_at') }} as timestamp_capture,
-    locations.bike_id as velo_name,
+    bikes.bike_id as velo_name,
     locations.station_code,
     locations.bike_status as bikestatus,
     locations.dock as dockposition,
