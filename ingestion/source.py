@@ -1,7 +1,7 @@
 """The dlt side: a pipeline into the raw schema, and one load of Arrow tables through it.
 
-Each process that loads has a working folder of its own, so a killed load leaves no pending package that a later one might finish: its
-rows stay without a completed load and count for nothing. The caller holds the load lock.
+Each process that loads has a working folder of its own, so a killed load leaves no pending package that a later one
+might finish: its rows stay without a completed load and count for nothing. The caller holds the load lock.
 """
 
 from __future__ import annotations
