@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from warehouse.settings import velib_home
 PIPELINE = "velib"
 DATASET = "raw"
 
+# `psycopg2.OperationalError: what happened`, as a traceback ends.
+_RAISED = re.compile(r"^[\w.]*(?:Error|Exception): *(.*\S)", re.MULTILINE)
+
 
 def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_folder: Path) -> str:
     """Append (table name, rows) pairs to the raw schema in one dlt load and return its load id.
@@ -36,6 +40,8 @@ def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_
     # dlt takes more than a second to import: only a load that has something to write pays for it.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+    # Never a second COPY of the same rows: where a connection breaks, nobody knows whether the first was committed.
+    os.environ["LOAD__RAISE_ON_MAX_RETRIES"] = "1"
     import dlt
     from dlt.common.storages.load_package import load_package_state
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -67,12 +73,18 @@ def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_
     except PipelineStepFailed as error:
         if failure:
             raise failure[0] from None
-        cause = str(error.exception).strip().splitlines()
         raise VelibError(
-            f"the database did not take the load (step {error.step}): {cause[0] if cause else error}; "
+            f"the database did not take the load (step {error.step}): {_cause(error.exception)}; "
             "nothing of this batch counts, load again"
         ) from error
     return str(info.loads_ids[0])
+
+
+def _cause(error: BaseException) -> str:
+    """The line of dlt's message that says why: where it quotes a whole traceback, the error at that one's end."""
+    raised = _RAISED.findall(str(error))
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return str(raised[-1]) if raised else lines[0]
 
 
 @contextmanager

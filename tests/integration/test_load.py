@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -362,16 +363,18 @@ def test_a_failing_database_is_one_clear_line(raw: Raw, folder: Path) -> None:
     with locked_for_writing(raw, "raw.bike_changes"):
         process = start_load(folder)
         wait_for(lambda: waits_for_a_lock(raw), process)
-        while process.poll() is None:  # dlt may try again
-            raw.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = current_database() and application_name <> 'velib tests'"
-            )
-            time.sleep(0.05)
-    out, err = process.communicate()
+        raw.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name <> 'velib tests'"
+        )
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
-    assert err.startswith("error: the database "), err
-    assert len(err.splitlines()) == 1, err
+    # The libpq inside the Arrow driver may print the server's last words itself, if it happens to read them.
+    ours = [line for line in err.splitlines() if not line.startswith("FATAL:")]
+    assert len(ours) == 1, err
+    assert ours[0].startswith("error: the database "), err
+    assert "Traceback" not in err
+    assert re.search("terminat|closed|lost|connection", ours[0]), err
     load([str(folder)], ONE)
     raw.check(folder)
 
