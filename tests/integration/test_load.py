@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ import ingestion.load
 from ingestion import catalog, extract, landing
 from ingestion.load import LoadOptions, LoadSummary, load
 from ingestion.source import complete_url, work_folder
+from ingestion.status import warehouse_status
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse import settings
@@ -795,3 +796,44 @@ def test_working_folders_of_the_living_are_left_alone(tmp_path: Path, monkeypatc
             assert second.is_dir()
             assert first != second
     assert list((tmp_path / "dlt").iterdir()) == []
+
+
+# --- what is said of it ----------------------------------------------------------------------------------------------
+
+
+def test_status_and_progress_of_a_real_load(raw: Raw, folder: Path) -> None:
+    for number in (0, 1, 2, 62, 63):
+        write(folder, number, app({"1": [f"b{number}"], "2": []}))
+    write(folder, 1, app({"1": ["b1"], "2": []}), "copy")
+    write(folder, 3, b"{", "bad")
+    listed: list[int] = []
+    settled: list[int] = []
+    load([str(folder)], LoadOptions(workers=1, batch_files=3), listed.append, settled.append)
+    assert (listed, sum(settled)) == ([7], 7)
+    again: list[int] = []
+    load([str(folder)], ONE, on_progress=again.append)
+    assert sum(again) == 7
+
+    # As a killed load leaves it: rows, and no complete load that they belong to.
+    raw.execute(
+        "create temp table dead as select * from raw.snapshots limit 1; update dead set _dlt_load_id = 'dead',"
+        "change_set_id = 999, snapshot_at = '2030-01-01Z'; insert into raw.snapshots select * from dead"
+    )
+    found = warehouse_status(raw.connection)
+    (feed,) = found.feeds
+    assert (feed.snapshots, feed.first_at, feed.newest_at, feed.stations, feed.bikes) == (
+        5,
+        minute(0),
+        minute(63),
+        2,
+        1,
+    )
+    assert (feed.cadence, feed.gap_count) == (timedelta(minutes=1), 1)
+    assert [(gap.from_at, gap.to_at) for gap in feed.gaps] == [(minute(2), minute(62))]
+    assert found.quarantine_counts == {"invalid_json": 1}
+    assert (found.duplicates, found.unfinished_loads) == (1, 1)
+
+
+def test_status_of_an_empty_database(raw: Raw) -> None:
+    found = warehouse_status(raw.connection)
+    assert (found.feeds, found.quarantine_counts, found.last_load_at) == ((), {}, None)
