@@ -27,9 +27,13 @@ def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:
         check=True,
         env={
             "PATH": f"{binaries.directory()}:{os.environ['PATH']}",
-            "PGHOST": "127.0.0.1", "PGPORT": str(parts.port), "PGPASSWORD": parts.password or "",
-            "POSTGRES_USER": "velib", "POSTGRES_DB": "velib",
-            "DAGSTER_DB_PASSWORD": awkward, "VELIB_READER_PASSWORD": "r",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(parts.port),
+            "PGPASSWORD": parts.password or "",
+            "POSTGRES_USER": "velib",
+            "POSTGRES_DB": "velib",
+            "DAGSTER_DB_PASSWORD": awkward,
+            "VELIB_READER_PASSWORD": "r",
         },
     )
     dagster = psycopg2.connect(host="127.0.0.1", port=parts.port, user="dagster", password=awkward, dbname="dagster")
