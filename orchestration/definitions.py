@@ -11,7 +11,7 @@ from orchestration.lib.resources import Dbt, Warehouse
 
 defs = dg.Definitions(
     assets=[landing.snapshots, raw.tables, dbt.models],
-    jobs=[jobs.load_and_build],
+    jobs=[jobs.load_and_build, jobs.full_data_tests],
     schedules=[jobs.every_quarter_of_an_hour],
     sensors=[sensors.landing_files],
     resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from orchestration.lib.dbt_arguments import build_arguments
-from orchestration.lib.dbt_manifest import load_manifest
+from orchestration.lib.dbt_manifest import checks_tagged, load_manifest
 from orchestration.lib.dbt_translator import LayerTranslator
 from orchestration.lib.resources import Dbt, Warehouse
 from orchestration.lib.table_metadata import with_table_metadata
@@ -16,18 +16,17 @@ _project, _manifest = load_manifest()
 
 
 class DbtBuildConfig(dg.Config):
-    """What may be asked of a build, as `velib build` has it."""
+    """What may be asked of a build, as `velib build` has it. Which tests it runs, the selection of checks says."""
 
     full_refresh: bool = False
-    full_tests: bool = False
 
 
 @dbt_assets(manifest=_manifest, project=_project, dagster_dbt_translator=LayerTranslator(), name="dbt_build")
 def models(context: dg.AssetExecutionContext, config: DbtBuildConfig, dbt: Dbt, warehouse: Warehouse) -> Iterator[Any]:
-    arguments = build_arguments(
-        full_refresh=config.full_refresh,
-        full_tests=config.full_tests,
-        checks_only=not context.selected_asset_keys,
-    )
+    arguments = build_arguments(full_refresh=config.full_refresh)
     with warehouse.connect() as connection, dbt.stream(arguments, context) as events:
         yield from with_table_metadata(events, connection, _manifest)
+
+
+data_tests = [spec.key for spec in models.check_specs]
+full_data_tests = checks_tagged("full", models.check_specs, _manifest)

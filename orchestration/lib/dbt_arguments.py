@@ -1,11 +1,10 @@
-"""dbt's command line, from what was asked for. What to build (`--select`) dagster-dbt adds, from the selected assets."""
+"""dbt's command line, from what was asked for. What to build (`--select`) dagster-dbt adds, from the selected assets and checks."""
 
 
-def build_arguments(*, full_refresh: bool = False, full_tests: bool = False, checks_only: bool = False) -> list[str]:
-    """`dbt build` as `velib build` runs it. Tests tagged `full` read all of history: only when asked for, or run by name."""
-    arguments = ["build", "--exclude-resource-type", "unit_test"]  # they test the SQL, not the data
-    if not full_tests and not checks_only:
-        arguments += ["--exclude", "tag:full"]
+def build_arguments(*, full_refresh: bool = False) -> list[str]:
+    """`dbt build` as `velib build` runs it."""
+    # Unit tests test the SQL, not the data. They must be named: what selects a model by its name selects them too.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if full_refresh:
         arguments.append("--full-refresh")
     return arguments

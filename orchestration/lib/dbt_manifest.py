@@ -8,10 +8,11 @@ import importlib.metadata
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 from dagster_dbt import DbtProject
 
 from orchestration.lib.resources import dbt_executable
@@ -20,6 +21,7 @@ from warehouse.errors import VelibError
 
 _NOWHERE = "postgresql://nobody@localhost/nothing"
 _SOURCES = ("analyses", "macros", "models", "seeds", "snapshots", "tests")
+_UNIQUE_ID = "dagster_dbt/unique_id"  # what dagster-dbt notes on each asset and check
 
 
 def load_manifest() -> tuple[DbtProject, dict[str, Any]]:
@@ -48,6 +50,11 @@ def with_homes_for_singular_tests(manifest: dict[str, Any]) -> dict[str, Any]:
         meta = node["config"].setdefault("meta", {})
         meta.setdefault("dagster", {}).setdefault("ref", {"name": node["refs"][0]["name"]})
     return manifest
+
+
+def checks_tagged(tag: str, specs: Iterable[dg.AssetCheckSpec], manifest: Mapping[str, Any]) -> list[dg.AssetCheckKey]:
+    """The checks whose data test has the tag: dagster-dbt itself does not carry a test's tags over."""
+    return [spec.key for spec in specs if tag in manifest["nodes"][spec.metadata[_UNIQUE_ID]]["tags"]]
 
 
 def newest_change(folder: Path) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from warehouse.database import connect_to
 pytestmark = pytest.mark.slow
 
 SNAPSHOTS = 48
+QUARANTINE = dg.AssetCheckKey(dg.AssetKey(["raw", "quarantined_files"]), "quarantine_not_growing")
 
 
 @pytest.fixture
@@ -39,6 +42,38 @@ def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
     }
 
 
+def planned_checks(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> set[dg.AssetCheckKey]:
+    planned = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    events = [each.dagster_event for each in instance.all_logs(result.run_id, of_type=planned)]
+    return {each.asset_check_planned_data.asset_check_key for each in events if each is not None}
+
+
+def full_checks() -> set[dg.AssetCheckKey]:
+    """By what dbt wrote of its own tests, not by what the code location makes of it."""
+    nodes = json.loads((settings.dbt_project() / "target" / "manifest.json").read_text())["nodes"].values()
+    full = {node["name"] for node in nodes if node["resource_type"] == "test" and "full" in node["config"]["tags"]}
+    from orchestration.definitions import defs
+
+    return {key for key in defs.get_repository_def().asset_graph.asset_check_keys if key.name in full}
+
+
+def data_tests_of_last_run() -> set[str]:
+    """The data tests of the last run of dbt, and that there were no unit tests."""
+    target = settings.velib_home() / "dbt" / "target"
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    ran = [each["unique_id"] for each in json.loads((target / "run_results.json").read_text())["results"]]
+    assert not [each for each in ran if each.startswith("unit_test.")]
+    return {nodes[each]["name"] for each in ran if each.startswith("test.")}
+
+
+def names(keys: Iterable[dg.AssetCheckKey]) -> set[str]:
+    return {key.name for key in keys}
+
+
+def failed(checks: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
+    return [each.check_name for each in checks if each.severity == dg.AssetCheckSeverity.ERROR and not each.passed]
+
+
 def count(url: str, table: str) -> int:
     with contextlib.closing(connect_to(url, "velib tests")) as connection, connection.cursor() as cursor:
         cursor.execute(f"select count(*) from {table}")
@@ -50,9 +85,7 @@ def test_the_job_loads_builds_tests_and_says_so(landing: Path, fresh_database: s
 
     job = defs.resolve_job_def("load_and_build")
     instance = dg.DagsterInstance.ephemeral()
-    result = job.execute_in_process(
-        instance=instance, run_config={"ops": {"dbt_build": {"config": {"full_tests": True}}}}
-    )
+    result = job.execute_in_process(instance=instance)
     assert result.success
 
     trips = count(fresh_database, "mart.fct_trips")
@@ -78,13 +111,24 @@ def test_the_job_loads_builds_tests_and_says_so(landing: Path, fresh_database: s
     assert schema["last_seen_at"].description, "what dbt's YAML says of a column is beside its type"
 
     checks = {each.asset_check_key: each for each in result.get_asset_check_evaluations()}
-    assert set(checks) == graph.asset_check_keys, "every check of the graph was evaluated"
-    quarantine = checks.pop(dg.AssetCheckKey(dg.AssetKey(["raw", "quarantined_files"]), "quarantine_not_growing"))
+    full, dbt_tests = full_checks(), graph.asset_check_keys - {QUARANTINE}
+    assert full < graph.asset_check_keys
+    assert set(checks) == graph.asset_check_keys - full, "every check was evaluated, but those of all of history"
+    assert planned_checks(instance, result) == set(checks), "what does not run is not planned: its last result stays"
+    assert data_tests_of_last_run() == names(dbt_tests - full)
+    quarantine = checks.pop(QUARANTINE)
     assert not quarantine.passed
     assert quarantine.severity == dg.AssetCheckSeverity.WARN
-    errors = [check for check in checks.values() if check.severity == dg.AssetCheckSeverity.ERROR]
-    assert [check.check_name for check in errors if not check.passed] == []
-    assert any(key.asset_key.path[-1] == "fct_trips" for key in checks), "dbt's tests are asset checks"
+    assert failed(checks.values()) == []
+
+    # All data tests, those of all of history too, on what was built; nothing else.
+    tested = defs.resolve_job_def("full_data_tests").execute_in_process(instance=instance)
+    assert metadata_of(tested) == {}
+    assert {each.asset_check_key for each in tested.get_asset_check_evaluations()} == dbt_tests
+    assert planned_checks(instance, tested) == dbt_tests
+    assert data_tests_of_last_run() == names(dbt_tests)
+    assert failed(tested.get_asset_check_evaluations()) == []
+    assert any(key.asset_key.path[-1] == "fct_trips" for key in full)
 
     # Once more, the loading alone: nothing is new, and what is quarantined already is nothing to warn of.
     raw = [key for key in graph.materializable_asset_keys if key.path[0] == "raw"]
