@@ -48,15 +48,6 @@ create table if not exists raw.quarantined_files (
     read_as text,
     primary key (path, content_hash)
 );
-do $$
-begin
-    if not exists (
-        select from pg_attribute where attrelid = 'raw.quarantined_files'::regclass and attname = 'read_as'
-    ) then
-        alter table raw.quarantined_files add column read_as text;
-    end if;
-end
-$$;
 create table if not exists raw.duplicate_files (
     path text primary key,
     content_hash text not null,

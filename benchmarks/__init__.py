@@ -1,0 +1,1 @@
+"""What the warehouse reaches, each figure a command that prints it: `python -m benchmarks.NAME --help`."""
