@@ -19,6 +19,8 @@ from warehouse import settings
 from warehouse.database import connect_to
 from warehouse.postgres import Server
 
+_DATABASE = "test"
+
 # Waits until the test process is gone, however it went (a closed pipe cannot be faked or forgotten), then stops every server below
 # the folder and removes it.
 _WATCHDOG = """
@@ -90,27 +92,30 @@ def postgres_home(session_root: Path) -> Path:
 
 @pytest.fixture
 def fresh_database(postgres_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a new empty database, which is also VELIB_DATABASE_URL. Dropped afterwards."""
+    """The URL of a new empty database, which is also VELIB_DATABASE_URL. Dropped afterwards.
+
+    The URL is the same for all tests of a process: with another one dbt would parse the whole project again.
+    """
     server = Server(postgres_home)
     server.start()
-    name = f"t_{uuid.uuid4().hex[:12]}"
     administrator = server.url(database="postgres")
-    _execute(administrator, f"create database {name}")
-    url = server.url(database=name)
+    _execute(administrator, f"drop database if exists {_DATABASE} with (force)")
+    _execute(administrator, f"create database {_DATABASE}")
+    url = server.url(database=_DATABASE)
     monkeypatch.setenv(settings.DATABASE_URL, url)
     yield url
-    _execute(administrator, f"drop database {name} with (force)")
+    _execute(administrator, f"drop database {_DATABASE} with (force)")
 
 
 @pytest.fixture
-def velib_build(fresh_database: str, tmp_path: Path) -> Callable[..., None]:
-    """`velib build ARGUMENTS` on the fresh database, with dbt's own files in a home of its own."""
+def velib_build(fresh_database: str, session_root: Path) -> Callable[..., None]:
+    """`velib build ARGUMENTS` on the fresh database, with dbt's own files in one home for all tests of a process."""
 
     def build(*arguments: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "warehouse.cli", "build", *arguments],
             cwd=settings.project_root(),
-            env={**os.environ, settings.HOME: str(tmp_path / "home"), settings.DATABASE_URL: fresh_database},
+            env={**os.environ, settings.HOME: str(session_root / "builds"), settings.DATABASE_URL: fresh_database},
             capture_output=True,
             text=True,
             timeout=600,

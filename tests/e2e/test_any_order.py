@@ -21,8 +21,7 @@ from warehouse.database import connect_to
 
 pytestmark = pytest.mark.slow
 
-# 21: a station came and went while a bike stood in it, and late files fell between; once failed.
-SEEDS = [int(os.environ["VELIB_SEED"])] if "VELIB_SEED" in os.environ else [21, 4]
+SEED = int(os.environ.get("VELIB_SEED", "21"))
 
 TABLES = [
     *("mart.dim_station", "mart.dim_station_history", "mart.dim_bike", "mart.fct_snapshots", "mart.fct_station_status"),
@@ -77,11 +76,10 @@ def assert_same(one: dict[str, set[str]], other: dict[str, set[str]], what: str)
         )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 def test_the_mart_depends_on_the_files_alone(
-    seed: int, fresh_database: str, velib_build: Callable[..., None], tmp_path: Path
+    fresh_database: str, velib_build: Callable[..., None], tmp_path: Path
 ) -> None:
-    rnd = random.Random(seed)
+    rnd = random.Random(SEED)
     files = archive(tmp_path / "archive", rnd)
     assert any(file.name.startswith("zz_") for file in files), "no conflict in this archive"
     shuffled = [str(file) for file in rnd.sample(files, len(files))]
@@ -96,13 +94,13 @@ def test_the_mart_depends_on_the_files_alone(
         connection.commit()
 
         velib_build(*MODELS, "--full-refresh")
-        assert_same(by_bits, rows(cursor), f"a full refresh (VELIB_SEED={seed})")
+        assert_same(by_bits, rows(cursor), f"a full refresh (VELIB_SEED={SEED})")
 
         cursor.execute("drop schema raw, staging, intermediate, mart, compat cascade")
         connection.commit()
         load([str(tmp_path / "archive")])
         velib_build(*MODELS)
-        assert_same(by_bits, rows(cursor), f"one load in order (VELIB_SEED={seed})")
+        assert_same(by_bits, rows(cursor), f"one load in order (VELIB_SEED={SEED})")
 
 
 def test_a_repaired_file_changes_what_it_should(
