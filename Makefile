@@ -33,7 +33,7 @@ $(STAMP): requirements.lock pyproject.toml Makefile
 	fi; \
 	echo "installing into $(VENV) with $$($$python --version) (about a minute and a half) …"; \
 	$$python -m venv --clear $(VENV); \
-	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile --require-hashes -r requirements.lock; \
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index -e .; \
 	$(BIN)/python -c 'from warehouse import dbt_profile; dbt_profile.refresh()'; \
 	touch $(STAMP)
