@@ -42,7 +42,7 @@ demo: install ## a day of a small city: simulated, loaded, built, summed up
 	@$(BIN)/velib demo
 
 test: install ## all tests (ARGS='…' goes to pytest)
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist load --maxschedchunk 1 $(ARGS)
 
 lint: install ## ruff, mypy, the import rules, sqlfluff
 	$(BIN)/ruff check .

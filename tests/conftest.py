@@ -38,6 +38,11 @@ shutil.rmtree(root, ignore_errors=True)
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: the quick ones then fill the gaps between the processes at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def session_root() -> Iterator[Path]:
     """A short-named folder for this process's servers; whatever runs in it is stopped at the end, or when we are killed."""
