@@ -140,8 +140,6 @@ class NetworkState:
                 places[code] = place
         if street:
             places[STREET] = self._street(street)
-        if not places:
-            raise FormatError("missing_field", f"none of the {len(entries)} entries has a station code")
         _check_consistent(places.values())
         return Reading(entries, parsed, places, without_code, twice)
 

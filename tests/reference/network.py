@@ -84,8 +84,6 @@ def full_snapshot(feed: str, captured_at: datetime, entries: Iterable[Station]) 
     for bike_id, bike in street.items():  # the street last
         bikes.setdefault(bike_id, (None, bike))
 
-    if not stations and not bikes:
-        raise UnacceptableError("no station with a code and no bike")
     counting = [station for station in stations.values() if station.bikes_counted]
     contradicting = [station for station in counting if not station.bikes]
     if len(contradicting) > MOST_CONTRADICTING * len(counting):

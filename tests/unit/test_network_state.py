@@ -356,9 +356,15 @@ def test_a_reading_that_is_not_taken_leaves_no_trace() -> None:
 
 
 def test_no_entry_with_a_code() -> None:
-    with pytest.raises(FormatError) as caught:
-        NetworkState(FORMATS["velib_opendata"]).read(b'[{"stationcode": null, "name": "x"}]')
-    assert caught.value.reason == "missing_field"
+    """Such files are in the recording of Paris: they list no station, so all of them are unobserved, and come back."""
+    known = b'[{"stationcode": "1001", "numbikesavailable": 3}]'
+    state = NetworkState(FORMATS["velib_opendata"])
+    state.advance(state.read(known))
+    changes, counts = state.advance(state.read(b'[{"stationcode": null, "name": "x"}]'))
+    assert [(each.station_code, each.is_listed) for each in changes.stations] == [("1001", False)]
+    assert (counts.stations, counts.stations_without_code) == (0, 1)
+    changes, _ = state.advance(state.read(known))
+    assert [(each.station_code, each.is_relisted) for each in changes.stations] == [("1001", True)]
 
 
 # --- any history -----------------------------------------------------------------------------------------------------
