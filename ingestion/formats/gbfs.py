@@ -219,7 +219,6 @@ class Gbfs:
     """GBFS's two station documents, alone or together."""
 
     name = "gbfs"
-    lists_bikes = False
 
     def fits(self, seen: outline.Outline) -> bool:
         if "station_status" in seen.members or "station_information" in seen.members:

@@ -88,7 +88,6 @@ class Format(Protocol):
     """The interface of a format: one module each, one object each in `ingestion.formats.FORMATS`."""
 
     name: str
-    lists_bikes: bool
 
     def fits(self, seen: Outline) -> bool:
         """Say from a payload's outline whether it is of this format: `detect` sketches a payload once for all formats."""

@@ -142,7 +142,6 @@ class Nextbike:
     """The live map of nextbike."""
 
     name = "nextbike"
-    lists_bikes = True
 
     def fits(self, seen: outline.Outline) -> bool:
         return "countries" in seen.members

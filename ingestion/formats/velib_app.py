@@ -143,7 +143,6 @@ class VelibApp:
     """The array of Vélib's app."""
 
     name = "velib_app"
-    lists_bikes = True
 
     def fits(self, seen: outline.Outline) -> bool:
         return not seen.entry_keys.isdisjoint(("station", "bikes", "nbBike"))

@@ -76,7 +76,6 @@ class VelibOpendata:
     """The open-data rows, bare or in one of two envelopes."""
 
     name = "velib_opendata"
-    lists_bikes = False
 
     def fits(self, seen: outline.Outline) -> bool:
         if seen.is_list:
