@@ -7,5 +7,5 @@ ours.
 `simulator.city.City` is the library, `velib simulate` (`simulator.commands`) writes its snapshots as an archive.
 """
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the same parameters give other bytes: archives of two versions never mix in one folder."""

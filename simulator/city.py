@@ -53,13 +53,13 @@ class City:
 
     @property
     def first_captured(self) -> int:
-        """When the first snapshot was captured, in epoch seconds: the truth begins after it."""
+        """When the first snapshot was captured, in epoch seconds: the truth begins there."""
         if self._first is None:
             raise RuntimeError("the city has not run yet")
         return self._first
 
     def movements(self) -> list[Movement]:
-        """Every movement that began after the first snapshot, in the order of departure."""
+        """Every movement that began after the first snapshot or was under way then, in the order of departure."""
         return list(self.engine.truth.movements(self.first_captured))
 
     def faults(self) -> list[Fault]:

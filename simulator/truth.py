@@ -2,7 +2,8 @@
 
 A movement is open from its departure to its arrival. Times are whole seconds, and a snapshot captured at second t
 shows the city after everything that happened up to and including t: a bike with `departed_at <= t < arrived_at` is in
-no station. Movements that were under way at the first snapshot are left out: no snapshot ever saw the bike leave.
+no station. A movement that was under way at the first snapshot is told too: no snapshot saw that bike leave, but without it
+nobody could tell that the bike was away.
 """
 
 from __future__ import annotations
@@ -91,10 +92,10 @@ class Truth:
                 self._kind[number] = Kind.round_trip
 
     def movements(self, since: int) -> Iterator[Movement]:
-        """Those that departed after `since`, in the order of departure."""
+        """Those that departed after `since` or were under way then, in the order of departure."""
         order = sorted(range(len(self._bike)), key=lambda n: (self._departed[n], n))
         for n in order:
-            if self._departed[n] > since:
+            if self._arrived[n] > since or self._arrived[n] == NOWHERE:
                 yield self._movement(n)
 
     def _movement(self, n: int) -> Movement:
@@ -110,10 +111,10 @@ class Truth:
         )
 
     def kinds(self, since: int) -> dict[str, int]:
-        """How many movements of each kind departed after `since`."""
+        """How many movements of each kind departed after `since` or were under way then."""
         counts = dict.fromkeys((kind.name for kind in Kind), 0)
-        for departed, kind in zip(self._departed, self._kind, strict=True):
-            if departed > since:
+        for arrived, kind in zip(self._arrived, self._kind, strict=True):
+            if arrived > since or arrived == NOWHERE:
                 counts[Kind(kind).name] += 1
         return counts
 
@@ -125,7 +126,8 @@ class Truth:
 
         departed = numpy.array(self._departed, dtype="int64")
         order = numpy.argsort(departed, kind="stable")
-        order = order[departed[order] > since]
+        arrived = numpy.array(self._arrived, dtype="int64")
+        order = order[((arrived > since) | (arrived == NOWHERE))[order]]
 
         def column(values: array[int], kind: str) -> numpy.ndarray:
             return numpy.array(values, dtype=kind)[order]
@@ -133,7 +135,7 @@ class Truth:
         def texts(values: numpy.ndarray, names: list[str], mask: numpy.ndarray | None = None) -> pa.Array:
             return pa.DictionaryArray.from_arrays(pa.array(values, mask=mask), pa.array(names)).cast(pa.string())
 
-        bikes, arrived = column(self._bike, "int32"), column(self._arrived, "int64")
+        bikes, arrived = column(self._bike, "int32"), arrived[order]
         codes, under_way = [s.code for s in self._stations], arrived == NOWHERE
         electric = numpy.array([int(bike.electric) for bike in self._bikes], dtype="int8")
         seconds = pa.timestamp("s", tz="UTC")

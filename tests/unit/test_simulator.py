@@ -200,12 +200,19 @@ def test_the_snapshots_show_what_the_truth_says(run, request):
             if bike in last:
                 arrived = last[bike].arrived_at is not None and last[bike].arrived_at <= at
                 place = last[bike].destination_station_code if arrived else None
-            else:
-                # it may have been under way at the first snapshot; but once seen it stays until its first movement
-                if codes:
+            else:  # it stood somewhere at the first snapshot, and does until its first movement
+                if own or codes:
                     settled.setdefault(bike, own[0].origin_station_code if own else codes[0])
                 place = settled.get(bike)
             assert codes == ([] if place is None or place in absent else [place]), (bike, at, last.get(bike))
+
+
+def test_movements_under_way_at_the_first_snapshot_are_told(day):
+    first_at, where = next(iter(day.places()))
+    under_way = {m.bike_id for m in day.movements if m.departed_at <= first_at}
+    assert under_way
+    assert not under_way & where.keys()
+    assert under_way | where.keys() >= {m.bike_id for m in day.movements}
 
 
 def test_movements_of_a_bike_follow_each_other(day):
