@@ -12,6 +12,7 @@ levels, which take between 1 and 2 MB of stack: do not decode in threads made wi
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -26,17 +27,26 @@ T = TypeVar("T")
 
 MAX_COUNT = 32767  # counts are smallint in the warehouse
 MAX_KEY_LENGTH = 200  # a longer one would not fit into an index row, and is no station code or bike id
+MAX_TEXT_LENGTH = 10_000  # a longer one is no name and no date
+# Decoded, a value takes some 60 times and an object some 400 times the two bytes it may be written in. A file of up to
+# this size cannot exhaust the memory by that; a larger one has its values counted first. Paris has 200,000 in 4 MB.
+UNCOUNTED_BYTES = 16 * 1024 * 1024
+MAX_VALUES = 4_000_000
+MAX_OBJECTS = 1_000_000
 
 Count = Annotated[int, Meta(ge=-MAX_COUNT - 1, le=MAX_COUNT)]
-# A percentage may have decimals; it is rounded.
-Percent = Annotated[float, Meta(ge=-MAX_COUNT - 1, le=MAX_COUNT)]
+# A measure may have decimals. Its bounds keep "NaN" and "Infinity" out: the one is not even equal to itself.
+Measure = Annotated[float, Meta(ge=-MAX_COUNT - 1, le=MAX_COUNT)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH)] | int
-Text = str | int | float | bool | None
+LimitedText = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
+Text = LimitedText | int | float | bool | None
 Flag = str | int | bool | None
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_CHUNK = 1024 * 1024
 
 _FLAGS = {"yes": True, "no": False, "oui": True, "non": False, "true": True, "false": False, "1": True, "0": False}
 # The spellings met in real feeds are looked up as they are; the rest goes through flag().
@@ -55,19 +65,37 @@ _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$",
 
 
 def unmarked(payload: bytes) -> bytes:
-    """The payload without a byte order mark."""
+    """The payload without a byte order mark. Every payload goes through here first, so here is where its values are counted."""
+    if len(payload) > UNCOUNTED_BYTES:
+        for kind, sign, limit in (("objects", b"{", MAX_OBJECTS), ("values", b",", MAX_VALUES)):
+            if payload.count(sign) > limit:
+                raise FormatError("too_large", f"the file holds more than {limit:,} {kind}, which no network has")
     return payload[len(BYTE_ORDER_MARK) :] if payload.startswith(BYTE_ORDER_MARK) else payload
 
 
 def plain(payload: bytes) -> bytes:
     """The payload without a byte order mark, and surely UTF-8: msgspec does not look into what it skips."""
     payload = unmarked(payload)
-    if not payload.isascii():
-        try:
-            payload.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise FormatError("invalid_json", f"not valid UTF-8 at byte {error.start}") from None
+    position = _first_not_utf8(payload)
+    if position is not None:
+        if payload.startswith(_UTF_16_MARKS):
+            raise FormatError("invalid_json", "the file is UTF-16, and JSON is UTF-8")
+        raise FormatError("invalid_json", f"the file is not valid UTF-8 at byte {position}")
     return payload
+
+
+def _first_not_utf8(data: bytes) -> int | None:
+    """Where data stops being UTF-8. In pieces: as a text, all at once, it may take four times its size."""
+    if data.isascii():
+        return None
+    position, view = 0, memoryview(data)
+    while position < len(data):
+        piece = view[position : position + _CHUNK]
+        try:
+            position += codecs.utf_8_decode(piece, "strict", position + len(piece) == len(data))[1]
+        except UnicodeDecodeError as error:
+            return position + error.start
+    return None
 
 
 def decode(decoder: msgspec.json.Decoder[T], data: Any, whole: str = "the file") -> T:
@@ -87,7 +115,9 @@ def explain(error: Exception, data: Any, whole: str) -> NoReturn:
     if not isinstance(error, msgspec.ValidationError):
         if isinstance(error, msgspec.DecodeError) and _lone_surrogate(data):
             raise FormatError("wrong_shape", f"{whole} holds half a surrogate pair, which is no text") from None
-        raise FormatError("invalid_json", f"{whole} is not valid JSON: {_lower(str(error))}") from None
+        raise FormatError(
+            "invalid_json", f"{whole} is not valid JSON: {_what_else(data) or _lower(str(error))}"
+        ) from None
     match = _PATH.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
     missing = _MISSING.search(what)
@@ -112,10 +142,10 @@ def _lower(text: str) -> str:
 
 def _lone_surrogate(data: Any) -> bool:
     """Whether the only thing wrong is half a surrogate pair: the standard library reads that, msgspec does not."""
-    if b"\\u" not in bytes(data):
+    if len(data := bytes(data)) > UNCOUNTED_BYTES or b"\\u" not in data:
         return False
     try:
-        json.loads(bytes(data), parse_constant=_refuse)
+        json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     return True
@@ -123,6 +153,18 @@ def _lone_surrogate(data: Any) -> bool:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+def _what_else(data: Any) -> str | None:
+    """What a file is instead of JSON, where its beginning tells: a web server's answer, a script, a disk's zeros."""
+    beginning = bytes(data)[:200].lstrip()
+    if not beginning.strip(b"\0"):
+        return "it holds nothing but NUL bytes" if beginning else "it holds nothing but spaces"
+    if b"\0" in beginning:
+        return "it is UTF-16, or no text at all"
+    if beginning[:1] not in b'[{"' and not beginning[:1].isdigit():
+        return f"it begins with {beginning[:40].decode('utf-8', 'replace')!a}"
+    return None
 
 
 def text(value: Text) -> str | None:
@@ -138,7 +180,12 @@ def text(value: Text) -> str | None:
 
 def key(value: str | int) -> str:
     """A station code or a bike id: always text."""
-    return value if value.__class__ is str else str(value)  # type: ignore[return-value]
+    if value.__class__ is str:
+        return value  # type: ignore[return-value]
+    result = str(value)
+    if len(result) > MAX_KEY_LENGTH:
+        raise FormatError("wrong_shape", f"a code or an id in {ENTRY} has more than {MAX_KEY_LENGTH} digits")
+    return result
 
 
 def flag(value: Flag, field: str) -> bool | None:
@@ -172,11 +219,8 @@ def storable(station: Station, entry: bytes) -> Station:
 
     In JSON a NUL can only be written as an escape, so one search of the entry's bytes spares the look at each text.
     """
-    if not entry.isascii():
-        try:
-            entry.decode("utf-8")
-        except UnicodeDecodeError:
-            raise FormatError("invalid_json", f"{ENTRY} is not valid UTF-8") from None
+    if _first_not_utf8(entry) is not None:
+        raise FormatError("invalid_json", f"{ENTRY} is not valid UTF-8")
     if b"\\u0000" in entry:
         parts: list[Any] = [station, station.attributes, station.status, *station.bikes]
         for part in parts:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 Reason = Literal[
-    "invalid_json", "unknown_format", "empty_list", "missing_field", "wrong_shape", "too_deep", "contradicts_itself"
+    "invalid_json",
+    "unknown_format",
+    "empty_list",
+    "missing_field",
+    "wrong_shape",
+    "too_deep",
+    "too_large",
+    "contradicts_itself",
+    "implausible_capture_time",
 ]
 
 # Stands in a message for the entry it is about: a format parses one entry alone and cannot know its number.

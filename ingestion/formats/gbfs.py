@@ -10,6 +10,7 @@ own: the two are captured at different times, and a document without status must
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from ingestion.formats.decoding import (
     Flag,
     Key,
     Latitude,
+    LimitedText,
     Longitude,
     Text,
     decode,
@@ -28,6 +30,7 @@ from ingestion.formats.decoding import (
     plain,
     storable,
     text,
+    total,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Entry, Station, Status
@@ -66,7 +69,7 @@ class _Status(msgspec.Struct, gc=False):
 class _Information(msgspec.Struct, gc=False):
     station_id: Key
     stationCode: Key | None = None
-    name: str | int | float | list[_Translation] | None = None
+    name: LimitedText | int | float | list[_Translation] | None = None
     lat: Latitude | None = None
     lon: Longitude | None = None
     capacity: Count | None = None
@@ -160,14 +163,20 @@ def _propulsion(document: _VehicleTypesDocument | None) -> Propulsion | None:
             electric.add(key(vehicle.vehicle_type_id))
         elif kind == "human":
             mechanical.add(key(vehicle.vehicle_type_id))
-    return Propulsion(frozenset(mechanical), frozenset(electric))
+    return _same(Propulsion(frozenset(mechanical), frozenset(electric)))
 
 
-def _by_id(stations: list[msgspec.Raw]) -> dict[str, msgspec.Raw]:
-    result = {}
+@lru_cache(maxsize=8)
+def _same(propulsion: Propulsion) -> Propulsion:
+    """Equal ones of several files as one object: each of their entries is compared with another's, by this one too."""
+    return propulsion
+
+
+def _ids(stations: list[msgspec.Raw]) -> list[str]:
+    result = []
     for number, raw in enumerate(stations, 1):
         try:
-            result[key(decode(_id, raw, ENTRY).station_id)] = raw
+            result.append(key(decode(_id, raw, ENTRY).station_id))
         except FormatError as error:
             raise error.in_entry(number) from None
     return result
@@ -187,13 +196,14 @@ def _split_by_kind(row: _Status, available: int, propulsion: Propulsion | None) 
         ids = {key(part.vehicle_type_id) for part in by_type}
         # A type the vehicle_types document does not know could be either.
         if ids <= propulsion.mechanical | propulsion.electric:
-            return (
-                sum(part.count for part in by_type if key(part.vehicle_type_id) in propulsion.mechanical),
-                sum(part.count for part in by_type if key(part.vehicle_type_id) in propulsion.electric),
+            mechanical, electric = (
+                sum(part.count for part in by_type if key(part.vehicle_type_id) in kind) for kind in propulsion
             )
-    electric = row.num_ebikes_available
-    if electric is not None:
-        return (available - electric if available >= electric else None), electric
+            return total((mechanical,), "vehicle_types_available"), total((electric,), "vehicle_types_available")
+    stated = row.num_ebikes_available
+    if stated is not None:
+        rest = available - stated if available >= stated else None
+        return total((rest,), "num_bikes_available - num_ebikes_available"), stated
     return None, None
 
 
@@ -242,10 +252,13 @@ class Gbfs:
         else:
             # A station that only station_information lists is left out: its status is unobserved, as a station's that
             # a snapshot does not list.
-            information = _by_id(documents.information.data.stations)
+            places = documents.information.data.stations
+            # Reversed: of two with one id the first counts, as everywhere.
+            information = dict(zip(reversed(_ids(places)), reversed(places), strict=True))
             statuses = documents.status.data.stations
             entries = [
-                GbfsEntry(raw, information.get(station_id), propulsion) for station_id, raw in _by_id(statuses).items()
+                GbfsEntry(raw, information.get(station_id), propulsion)
+                for station_id, raw in zip(_ids(statuses), statuses, strict=True)
             ]
         if not entries:
             raise FormatError("empty_list", "the file lists no station")
@@ -258,10 +271,11 @@ class Gbfs:
         place = _Information("-")
         if entry.information is not None:
             place = decode(_information, entry.information, ENTRY)
-            code = key(place.stationCode or place.station_id)
+            code = key(place.station_id if place.stationCode is None else place.stationCode)
         if entry.status is not None:
             row = decode(_status, entry.status, ENTRY)
-            code = key(row.stationCode or place.stationCode or row.station_id)
+            own = place.stationCode if row.stationCode is None else row.stationCode
+            code = key(row.station_id if own is None else own)
             renting, returning = flag(row.is_renting, "is_renting"), flag(row.is_returning, "is_returning")
             now = state(flag(row.is_installed, "is_installed"), renting, returning)
             available = row.num_bikes_available

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from ingestion.formats.decoding import (
     Key,
     Latitude,
     Longitude,
-    Percent,
+    Measure,
     Text,
     decode,
     flag,
@@ -29,18 +30,19 @@ from ingestion.formats.decoding import (
     plain,
     storable,
     text,
+    total,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
 
 
 class _Pack(msgspec.Struct, gc=False):
-    percentage: Percent | None = None
+    percentage: Measure | None = None
 
 
 class _Power(msgspec.Struct, gc=False):
     bike_type: Text = None
-    pedelec_battery: Percent | None = None
+    pedelec_battery: Measure | None = None
     battery_pack: _Pack | None = None
 
 
@@ -111,7 +113,13 @@ def _electric_types(places: Iterable[msgspec.Raw]) -> frozenset[str]:
         for bike in bikes or ():
             if bike.bike_type is not None and _states_battery(bike):
                 types.add(str(text(bike.bike_type)))
-    return frozenset(types)
+    return _same(frozenset(types))
+
+
+@lru_cache(maxsize=8)
+def _same(types: frozenset[str]) -> frozenset[str]:
+    """Equal ones of several files as one object: each of their entries is compared with another's, by this one too."""
+    return types
 
 
 def _bike(bike: _Bike, electric_types: frozenset[str], place: _Place | None) -> Bike:
@@ -204,8 +212,8 @@ class Nextbike:
         status = Status(
             state=state,
             bikes_available=place.bikes if place.bikes_available_to_rent is None else place.bikes_available_to_rent,
-            bikes_mechanical=len(bikes) - electric if listed else None,
-            bikes_electric=electric if listed else None,
+            bikes_mechanical=total((len(bikes) - electric,), "bike_list") if listed else None,
+            bikes_electric=total((electric,), "bike_list") if listed else None,
             docks_free=place.free_racks,
             edocks_free=None,
             docks_total=place.bike_racks,

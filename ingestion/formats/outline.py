@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingestion.formats.decoding import decode, plain
+from ingestion.formats.decoding import decode, plain, unmarked
 from ingestion.formats.errors import FormatError
 
 _PREFIX = 65536  # a station with every bike of a large one takes a third of this
@@ -33,7 +33,7 @@ class Outline(NamedTuple):
 
 def sketch(payload: bytes) -> Outline:
     """Read the outline. Raises FormatError where the payload is no JSON (as far as it had to be read)."""
-    start = payload[:_PREFIX].removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = unmarked(payload).lstrip(b" \t\r\n")[:_PREFIX]
     if start.startswith(b"["):
         keys = _first_keys(start)
         if keys is not None:

@@ -19,7 +19,7 @@ from ingestion.formats.decoding import (
     Key,
     Latitude,
     Longitude,
-    Percent,
+    Measure,
     Text,
     decode,
     flag,
@@ -41,8 +41,8 @@ class _Bike(msgspec.Struct, gc=False, rename="camel"):
     bike_electric: Flag = None
     bike_status: Text = None
     dock_position: Text = None
-    bike_battery_level: Percent | None = None
-    bike_rate: float | None = None
+    bike_battery_level: Measure | None = None
+    bike_rate: Measure | None = None
     number_of_rates: Count | None = None
     last_rate_date: Text = None
     bike_block_cause: Text = None
