@@ -6,6 +6,8 @@ The last `YYYYMMDD_HHMMSS` or `YYYYMMDDTHHMMSS` of the file name counts (folders
 - in the hour that October's clock change repeats, the first one (summer time) is meant: a collector that writes local
   times without a suffix overwrites that hour anyway, and its files keep their order up to the change;
 - a time in the hour that March's change skips does not exist: None, as for any other invalid date. Never a guess.
+
+A time before 2000 or after 2099 is a clock that was never set, or digits that are no date (`is_plausible`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _STAMP = re.compile(
     r"(?<![0-9])([0-9]{8})[_T]([0-9]{6})(?![0-9])(?:_?(CEST|CET|UTC|Z)(?![A-Za-z0-9]))?",
@@ -27,6 +31,11 @@ _OFFSETS = {
     "UTC": UTC,
     "Z": UTC,
 }
+
+
+def is_plausible(captured_at: datetime) -> bool:
+    """Whether a snapshot can have been captured then."""
+    return EARLIEST <= captured_at < LATEST
 
 
 def from_name(path: str, zone: ZoneInfo = PARIS) -> datetime | None:
@@ -44,6 +53,8 @@ def from_name(path: str, zone: ZoneInfo = PARIS) -> datetime | None:
         instant = local.replace(tzinfo=zone).astimezone(UTC)
         if instant.astimezone(zone).replace(tzinfo=None) != local:
             return None  # skipped by a clock change
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    except OverflowError:
+        return local.replace(tzinfo=UTC)  # at an end of the calendar, where no time is plausible
     return instant

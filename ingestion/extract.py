@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import xxhash
 
 from ingestion import arrow
-from ingestion.capture_time import PARIS, from_name
+from ingestion.capture_time import EARLIEST, LATEST, PARIS, from_name, is_plausible
 from ingestion.formats import FORMATS, Format, FormatError, detect
 from ingestion.landing import LandingFile, UnreadableFile, read
 from ingestion.network_state import NetworkState, Reading
@@ -273,6 +273,10 @@ class _Span:
                 if report:
                     self.result.misplaced.append(Misplaced(file, captured_at, named, found.name))
                 return None
+            if not is_plausible(captured_at):
+                years = f"{EARLIEST.year} to {LATEST.year - 1}"
+                message = f"the stated time of capture, {captured_at.isoformat()}, lies outside {years}"
+                raise FormatError("implausible_capture_time", message)
             return _Payload(file, data, digest), state.read(data)
         except (UnreadableFile, FormatError) as error:
             if report:
@@ -296,7 +300,7 @@ class _Span:
                 payload.file,
                 payload.content_hash,
                 "conflicting_capture_time",
-                f"{winning_path} has the same capture time and another content",
+                f"{_one_line(winning_path)} has the same capture time and another content",
                 self.expected.feed,
                 slot.captured_at,
             )
@@ -319,6 +323,11 @@ class _Span:
             return _Winner(state.read(data), _Payload(loaded.file, data, loaded.content_hash), is_new=False)
         except (UnreadableFile, FormatError):
             raise _MissingContentError from None
+
+
+def _one_line(path: str) -> str:
+    """A path in a detail: a file's name may hold line breaks, and whatever a terminal obeys."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in path)
 
 
 def _loaded(slot: Slot) -> LoadedSnapshot:

@@ -17,11 +17,26 @@ from isal import igzip_lib
 
 from warehouse.errors import VelibError
 
-Reason = Literal["empty_file", "broken_gzip", "truncated_gzip", "too_large", "unreadable"]
+Reason = Literal[
+    "empty_file", "broken_gzip", "truncated_gzip", "unsupported_compression", "too_large", "unreadable", "unusable_path"
+]
 
 SUFFIXES = (".json", ".json.gz")
 TEMPORARY = (".tmp", ".part")
 MAGIC = b"\x1f\x8b"
+# What archivers other than gzip begin a file with. No JSON begins so.
+_OTHER_MAGIC = {
+    b"PK\x03\x04": "a zip archive",
+    b"\xfd7zXZ\x00": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\x04\x22\x4d\x18": "compressed with lz4",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x1f\x9d": "compressed with compress",
+}
+
+# PostgreSQL's index takes 2,704 bytes of a path and a hash.
+MAX_PATH_BYTES = 2000
 
 # A file of very many tiny gzip members costs time out of proportion to its size. bgzip makes 57 of a Paris snapshot.
 MAX_MEMBERS = 10_000
@@ -35,6 +50,7 @@ class LandingFile(NamedTuple):
     path: str  # absolute; with its protocol where it is not local
     size: int
     modified_ns: int | None
+    unusable: str | None = None  # why the file cannot be kept under its path: `path` is then only like it
 
 
 class UnreadableFile(Exception):  # noqa: N818 (what is wrong with a file, not with the program)
@@ -56,7 +72,8 @@ def list_files(paths: Sequence[str]) -> list[LandingFile]:
     """The files of folders (recursively), globs and single files, sorted by path, each once.
 
     In folders only `.json` and `.json.gz` count. Hidden and temporary files (`.x`, `*.tmp`, `*.part`) count only when
-    named outright. A path that does not exist or matches nothing is a VelibError.
+    named outright. Pipes, sockets and devices are left out; a link that leads nowhere is listed, since a file was meant.
+    A path that does not exist or matches nothing is a VelibError.
     """
     found: dict[str, LandingFile] = {}
     for path in paths:
@@ -88,7 +105,7 @@ def _list_one(path: str) -> Iterator[LandingFile]:
     if stat.S_ISDIR(about.st_mode):
         yield from _list_folder(absolute)
     elif stat.S_ISREG(about.st_mode):
-        yield LandingFile(_named(absolute), about.st_size, about.st_mtime_ns)
+        yield _file(absolute, about)
     else:
         raise VelibError(f"neither a file nor a folder: {path}")
 
@@ -99,12 +116,19 @@ def _list_glob(pattern: str) -> Iterator[LandingFile]:
             # `**` names every folder as well as what is in it; a folder that a pattern names is read like any other.
             yield from _list_folder(os.path.abspath(match))
         elif not _is_passing(os.path.basename(match)):
-            try:
-                about = os.stat(match)
-            except OSError:
-                continue  # vanished, or a dangling link
-            if stat.S_ISREG(about.st_mode):
-                yield LandingFile(_named(os.path.abspath(match)), about.st_size, about.st_mtime_ns)
+            yield from _list_leaf(os.path.abspath(match))
+
+
+def _list_leaf(path: str) -> Iterator[LandingFile]:
+    try:
+        about = os.stat(path)
+    except OSError:
+        # A link to nothing or to itself is reported when it is read; a file that vanished is none.
+        if os.path.islink(path):
+            yield _file(path, os.lstat(path))
+        return
+    if stat.S_ISREG(about.st_mode):
+        yield _file(path, about)
 
 
 def _list_folder(folder: str) -> Iterator[LandingFile]:
@@ -117,13 +141,9 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
                     name = entry.name
                     if name.startswith("."):
                         continue
-                    if name.endswith(SUFFIXES) and entry.is_file():
-                        try:
-                            about = entry.stat()
-                        except FileNotFoundError:
-                            continue
-                        yield LandingFile(_named(entry.path), about.st_size, about.st_mtime_ns)
-                    elif entry.is_dir():
+                    if name.endswith(SUFFIXES) and not _is_folder(entry):
+                        yield from _list_leaf(entry.path)
+                    elif _is_folder(entry):
                         if entry.is_symlink():
                             # A link may lead back to where it stands.
                             real = os.path.realpath(entry.path)
@@ -135,6 +155,13 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
             continue  # a collector may tidy up while we look
         except OSError as error:
             raise VelibError(f"cannot list {current}: {_why(error)}") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or through a folder that is closed to us
+        return False
 
 
 def _list_remote(path: str) -> Iterator[LandingFile]:
@@ -161,7 +188,7 @@ def _list_remote(path: str) -> Iterator[LandingFile]:
     for info in infos:
         if info["type"] == "file":
             full = filesystem.unstrip_protocol(info["name"])
-            yield LandingFile(_named(full), int(info.get("size") or 0), _modified(info))
+            yield _usable(full, int(info.get("size") or 0), _modified(info))
 
 
 def _filesystem(path: str) -> tuple[Any, str]:
@@ -191,14 +218,24 @@ def _is_snapshot(relative: str) -> bool:
     return parts[-1].endswith(SUFFIXES) and not any(part.startswith(".") for part in parts)
 
 
-def _named(path: str) -> str:
-    if not path.isascii():
-        try:
-            path.encode("utf-8")
-        except UnicodeEncodeError:
-            shown = path.encode("utf-8", "backslashreplace").decode("ascii", "backslashreplace")
-            raise VelibError(f"the name of this file is not UTF-8, rename it: {shown}") from None
-    return path
+def _file(path: str, about: os.stat_result) -> LandingFile:
+    return _usable(path, about.st_size, about.st_mtime_ns)
+
+
+def _usable(path: str, size: int, modified_ns: int | None) -> LandingFile:
+    """The file, under a path that the database can keep: where its own is none, one that shows which file is meant."""
+    if len(path) <= MAX_PATH_BYTES // 4 and path.isascii():
+        return LandingFile(path, size, modified_ns)
+    unusable = None
+    try:
+        length = len(path.encode("utf-8"))
+    except UnicodeEncodeError:
+        path = path.encode("utf-8", "backslashreplace").decode().replace("\\udc", "\\x")
+        length, unusable = len(path.encode("utf-8")), "its name is not UTF-8: rename it"
+    if length > MAX_PATH_BYTES:
+        path = f"{path[: MAX_PATH_BYTES // 10]}…{path[-MAX_PATH_BYTES // 10 :]}"
+        unusable = f"its path is longer than {MAX_PATH_BYTES:,} bytes: move it"
+    return LandingFile(path, size, modified_ns, unusable)
 
 
 def _modified(info: dict[str, Any]) -> int | None:
@@ -224,6 +261,8 @@ def read(file: LandingFile, max_bytes: int) -> bytes:
     Neither the file nor its content may be larger than `max_bytes`; no more than that is ever held, however little a
     gzip bomb weighs on disk.
     """
+    if file.unusable is not None:
+        raise UnreadableFile("unusable_path", file.unusable)
     data = _read_local(file.path, max_bytes) if _local(file.path) is not None else _read_remote(file.path, max_bytes)
     if not data:
         raise UnreadableFile("empty_file", "the file is empty")
@@ -231,6 +270,9 @@ def read(file: LandingFile, max_bytes: int) -> bytes:
         data = _decompress(data, max_bytes)
         if not data:
             raise UnreadableFile("empty_file", "the file is empty once decompressed")
+    for magic, what in _OTHER_MAGIC.items():
+        if data.startswith(magic):
+            raise UnreadableFile("unsupported_compression", f"the file is {what}; only gzip and plain JSON are read")
     return data
 
 

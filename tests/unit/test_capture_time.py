@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.capture_time import PARIS, from_name
+from ingestion.capture_time import PARIS, from_name, is_plausible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -58,7 +58,7 @@ def utc(*parts: int) -> datetime:
         ("20260602_243000.json", None),
         ("20260602_083060.json", None),
         ("00000000_000000.json", None),
-        ("00010101_000000.json", None),
+        ("00010101_000000.json", utc(1, 1, 1)),
         ("99991231_235959_CET.json", utc(9999, 12, 31, 22, 59, 59)),
         ("120260602_083000.json", None),
         ("20260602_0830001.json", None),
@@ -70,6 +70,22 @@ def utc(*parts: int) -> datetime:
 )
 def test_examples(name: str, expected: datetime | None) -> None:
     assert from_name(name, PARIS) == expected
+
+
+@pytest.mark.parametrize(
+    ("instant", "plausible"),
+    [
+        (utc(1, 1, 1), False),
+        (utc(1970, 1, 1), False),
+        (utc(1999, 12, 31, 23, 59, 59), False),
+        (utc(2000, 1, 1), True),
+        (utc(2099, 12, 31, 23, 59, 59), True),
+        (utc(2100, 1, 1), False),
+        (utc(9999, 12, 31), False),
+    ],
+)
+def test_a_clock_that_was_never_set(instant: datetime, plausible: bool) -> None:
+    assert is_plausible(instant) is plausible
 
 
 def test_another_zone() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import pickle
 import struct
@@ -104,14 +106,47 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "in" / "self").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "dangling.json").symlink_to(tmp_path / "nowhere")
     (tmp_path / "in" / "c.json").symlink_to(tmp_path / "in" / "b.json")
-    assert listed(tmp_path, "in")[:3] == ["in/b.json", "in/c.json", "in/link/a.json"]
+    assert listed(tmp_path, "in")[:4] == ["in/b.json", "in/c.json", "in/dangling.json", "in/link/a.json"]
 
 
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/\xff.json", "wb"):
-        pass
-    with pytest.raises(VelibError, match="not UTF-8"):
-        list_files([str(tmp_path)])
+def test_a_link_to_nowhere_is_listed_and_unreadable(tmp_path: Path) -> None:
+    """A file was meant: that it is not here must not go unnoticed, nor stop the others."""
+    make(tmp_path, "a.json")
+    (tmp_path / "lost.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round.json").symlink_to(tmp_path / "round.json")
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for path in (".", "*.json"):
+        assert listed(tmp_path, path) == ["a.json", "lost.json", "round.json"]
+    for file in list_files([str(tmp_path)])[1:]:
+        with pytest.raises(UnreadableFile) as caught:
+            read(file, MEGABYTE)
+        assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "words"),
+    [
+        (b"\xff.json", "\\xff.json", "not UTF-8"),
+        (b"caf\xe9/\xc3\xa9.json", "caf\\xe9/é.json", "not UTF-8"),
+        (b"/".join([b"d" * 250] * 8) + b"/x.json", "…", "longer than 2,000 bytes"),
+    ],
+    ids=["a file", "a folder", "too long"],
+)
+def test_a_path_the_database_cannot_keep(tmp_path: Path, name: bytes, shown: str, words: str) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as opened:
+        opened.write(b"[]")
+    make(tmp_path, "good.json")
+    found = list_files([str(tmp_path)])
+    assert len(found) == 2
+    [bad] = [file for file in found if not file.path.endswith("good.json")]
+    assert shown in bad.path
+    assert len(bad.path.encode()) <= landing.MAX_PATH_BYTES
+    with pytest.raises(UnreadableFile, match=words) as caught:
+        read(bad, MEGABYTE)
+    assert caught.value.reason == "unusable_path"
 
 
 def test_object_storage_goes_through_fsspec() -> None:
@@ -219,6 +254,9 @@ GZIPPED = member(TEXT)
         (member(b"x" * (MEGABYTE + 1)), "too_large"),
         (member(b"x" * MEGABYTE) + member(b"x"), "too_large"),
         (member(b"x") * (landing.MAX_MEMBERS + 1), "broken_gzip"),
+        (bz2.compress(TEXT), "unsupported_compression"),
+        (lzma.compress(TEXT), "unsupported_compression"),
+        (member(lzma.compress(TEXT)), "unsupported_compression"),
     ],
 )
 def test_reasons(tmp_path: Path, data: bytes, reason: str) -> None:
