@@ -13,9 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
-import pyarrow as pa
 
-from ingestion.arrow import TABLES
 from ingestion.extract import Duplicate, Quarantined
 from ingestion.landing import LandingFile
 from ingestion.network_state import Counts
@@ -27,58 +25,6 @@ if TYPE_CHECKING:
 
 # The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
 LOAD_LOCK = 0x7E11B_10AD
-DDL_LOCK = 0x7E11B_DD1
-
-# The order of change sets, and the files that are known without a snapshot of their own: kept up to date in place, not by dlt.
-_BOOKKEEPING = """
-create schema if not exists raw;
-create sequence if not exists raw.change_set_id_seq as integer;
-create table if not exists raw.quarantined_files (
-    path text not null,
-    content_hash text not null,
-    reason text not null,
-    detail text not null,
-    feed text,
-    snapshot_at timestamptz,
-    file_bytes bigint not null,
-    file_modified_ns bigint,
-    first_seen_at timestamptz not null,
-    last_seen_at timestamptz not null,
-    resolved_at timestamptz,
-    read_as text,
-    primary key (path, content_hash)
-);
-create table if not exists raw.duplicate_files (
-    path text primary key,
-    content_hash text not null,
-    feed text not null,
-    snapshot_at timestamptz not null,
-    file_bytes bigint not null,
-    file_modified_ns bigint
-);
-"""
-
-# These serve the loader's look-ups and dbt's reading of what is new.
-_INDEXES = """
-create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
-create index if not exists snapshots_by_file on raw.snapshots (file);
-create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
-create index if not exists station_changes_by_change_set
-    on raw.station_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
-create index if not exists station_attribute_changes_by_change_set
-    on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
-create index if not exists bike_changes_by_change_set on raw.bike_changes (change_set_id);
-"""
-
-_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "varchar",
-    pa.bool_(): "boolean",
-    pa.int16(): "smallint",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.float64(): "double precision",
-    pa.timestamp("us", tz="UTC"): "timestamptz",
-}
 
 _LOADED_COLUMNS = """
     s.feed, s.snapshot_at, s.previous_snapshot_at, s.change_set_id, s.file, s.file_bytes, s.file_modified_ns,
@@ -86,13 +32,8 @@ _LOADED_COLUMNS = """
     s.bike_in_street_count, s.bike_listed_twice_count
 """
 
-_COMPLETE = "exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)"
-
-_NOT_DISPLACED = """not exists (
-    select from raw.snapshots n
-    where n.feed = s.feed and n.snapshot_at = s.snapshot_at and n.change_set_id > s.change_set_id and n.file <> s.file
-        and exists (select from raw._dlt_loads l where l.load_id = n._dlt_load_id and l.status = 0)
-)"""
+# Of a row `s` of raw.snapshots: whether the load that wrote it is complete.
+COMPLETE = "exists (select from raw.loads l where l.load_id = s._dlt_load_id and l.completed_at is not null)"
 
 
 @dataclass(frozen=True)
@@ -133,9 +74,6 @@ def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
                 on_wait()
             cursor.execute("select pg_advisory_lock(%s)", (LOAD_LOCK,))
         try:
-            if not is_empty(connection):
-                # A killed load's last statement may still be under way: that it is complete must not come out later.
-                cursor.execute("begin; lock table raw._dlt_loads in share mode; commit")
             yield
         finally:
             # A broken connection has given the lock back already, and must not hide why it broke.
@@ -143,53 +81,36 @@ def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
                 cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
 
 
-def ensure_tables(connection: Connection) -> None:
-    """Make the tables of the raw schema where they are missing.
-
-    dlt would make those of the change sets too, but each only when it first gets rows for it, and a feed without bikes never
-    has any.
-    """
-    statements = [_BOOKKEEPING]
-    for name, schema in TABLES.items():
-        columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in schema]
-        if name == "snapshots":
-            columns.append("_dlt_load_id varchar not null")
-        statements.append(f"create table if not exists raw.{name} ({', '.join(columns)});")
-    statements.append(_INDEXES)
+def is_load_under_way(connection: Connection) -> bool:
+    """Whether somebody holds the load lock."""
     with connection.cursor() as cursor:
-        # Python's years end at 9999, and another zone than UTC could show one beyond.
-        cursor.execute("set time zone 'UTC'")
-        # Two loads that begin at the same moment would both find a table missing.
         cursor.execute(
-            "begin; select pg_advisory_xact_lock(%s);" + "".join(statements).replace("%", "%%") + "commit", (DDL_LOCK,)
+            """
+            select exists (
+                select from pg_locks
+                where locktype = 'advisory' and granted and objsubid = 1
+                    and database = (select oid from pg_database where datname = current_database())
+                    and (classid::bigint << 32) + objid::bigint = %s
+            )
+            """,
+            (LOAD_LOCK,),
         )
-
-
-def is_empty(connection: Connection) -> bool:
-    """Whether dlt has not completed a load here yet: its table of loads is not there."""
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('raw._dlt_loads') is null")
         return bool(_one(cursor)[0])
 
 
 def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
-    """The known ones of these paths. A path that is both loaded and quarantined (a damaged rewrite) is known as the latter.
-
-    A loaded file that another has displaced is not known by that: should a load be killed before it notes the loser in
-    the quarantine, the next one finds it.
-    """
+    """The known ones of these paths. A path that is both loaded and quarantined (a damaged rewrite) is known as the latter."""
     known: dict[str, KnownFile] = {}
     with connection.cursor() as cursor:
-        if not is_empty(connection):
-            cursor.execute(
-                f"""
-                select distinct on (s.file) s.file, s.file_bytes, s.file_modified_ns, s.content_hash, false
-                from raw.snapshots s where s.file = any(%s) and {_COMPLETE} and {_NOT_DISPLACED}
-                order by s.file, s.change_set_id desc
-                """,
-                (list(paths),),
-            )
-            known |= {row[0]: KnownFile(*row) for row in cursor}
+        cursor.execute(
+            f"""
+            select distinct on (s.file) s.file, s.file_bytes, s.file_modified_ns, s.content_hash, false
+            from raw.snapshots s where s.file = any(%s) and {COMPLETE}
+            order by s.file, s.change_set_id desc
+            """,
+            (list(paths),),
+        )
+        known |= {row[0]: KnownFile(*row) for row in cursor}
         cursor.execute(
             """
             select path, file_bytes, file_modified_ns, content_hash, false from raw.duplicate_files where path = any(%s)
@@ -211,8 +132,6 @@ def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, Known
 
 def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> list[LoadedSnapshot]:
     """For each time the loaded snapshot of that time and those next to it, before and after, each once."""
-    if is_empty(connection):
-        return []
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -220,15 +139,15 @@ def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> 
             from unnest(%(times)s::timestamptz[]) as t (at)
             cross join lateral (
                 (select {_LOADED_COLUMNS} from raw.snapshots s
-                 where s.feed = %(feed)s and s.snapshot_at < t.at and {_COMPLETE}
+                 where s.feed = %(feed)s and s.snapshot_at < t.at and {COMPLETE}
                  order by s.snapshot_at desc, s.change_set_id desc limit 1)
                 union all
                 (select {_LOADED_COLUMNS} from raw.snapshots s
-                 where s.feed = %(feed)s and s.snapshot_at = t.at and {_COMPLETE}
+                 where s.feed = %(feed)s and s.snapshot_at = t.at and {COMPLETE}
                  order by s.change_set_id desc limit 1)
                 union all
                 (select {_LOADED_COLUMNS} from raw.snapshots s
-                 where s.feed = %(feed)s and s.snapshot_at > t.at and {_COMPLETE}
+                 where s.feed = %(feed)s and s.snapshot_at > t.at and {COMPLETE}
                  order by s.snapshot_at, s.change_set_id desc limit 1)
             ) as s
             order by s.snapshot_at
@@ -272,6 +191,38 @@ def next_change_set_ids(connection: Connection, count: int) -> int:
         return first
 
 
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All of it or nothing. `connection` must be in autocommit mode."""
+    with connection.cursor() as cursor:
+        cursor.execute("begin")
+        try:
+            yield
+        except BaseException:
+            with suppress(psycopg2.Error):  # a broken connection has rolled back already
+                cursor.execute("rollback")
+            raise
+        cursor.execute("commit")
+
+
+def begin_load(connection: Connection, load_id: str, first_change_set_id: int) -> None:
+    """Note that a load begins to write, so that its rows can be found should it die. Its ids are this one and higher."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.loads (load_id, started_at, first_change_set_id) values (%s, now(), %s)",
+            (load_id, first_change_set_id),
+        )
+
+
+def complete_load(connection: Connection, load_id: str) -> None:
+    """Make all that a load has written count.
+
+    `connection` is the one that holds the load lock: when that is gone another load may have begun, and this fails with it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("update raw.loads set completed_at = clock_timestamp() where load_id = %s", (load_id,))
+
+
 def record_outcomes(
     connection: Connection,
     quarantined: Iterable[Quarantined],
@@ -280,9 +231,8 @@ def record_outcomes(
     now: datetime,
     read_as: str,
 ) -> None:
-    """Keep what became of the files that are no new snapshots. Runs after the load is complete, and may be repeated."""
+    """Keep what became of the files that are no new snapshots."""
     with connection.cursor() as cursor:
-        cursor.execute("begin")  # one commit, not one a file
         for item in quarantined:
             cursor.execute(
                 """
@@ -329,7 +279,6 @@ def record_outcomes(
                 (file.size, file.modified_ns, file.path),
             )
             _resolve(cursor, file.path, now)
-        cursor.execute("commit")
 
 
 def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) -> None:

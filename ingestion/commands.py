@@ -1,8 +1,9 @@
-"""The verbs `velib load` and `velib status`: options in, lines out. Imported for --help, so nothing heavy at the top."""
+"""The verbs `load`, `status` and `clean`: options in, lines out. Imported for --help, so nothing heavy at the top."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,12 +81,8 @@ def status() -> None:
     from ingestion.status import warehouse_status
     from warehouse.database import connect
 
-    connection = connect("velib status", autocommit=True)
-    try:
-        with errors_in_one_line():
-            found = warehouse_status(connection, NAMED)
-    finally:
-        connection.close()
+    with errors_in_one_line(), closing(connect("velib status", autocommit=True)) as connection:
+        found = warehouse_status(connection, NAMED)
     if not found.feeds:
         click.echo("no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
     for feed in found.feeds:
@@ -94,8 +91,18 @@ def status() -> None:
         click.echo(f"last load      {_when(found.last_load_at)}, database {found.database_bytes / 1e6:,.0f} MB")
     if found.duplicates:
         click.echo(f"duplicates     {found.duplicates:,} files with the content of a loaded one")
-    if found.unfinished_loads:
-        click.echo(f"killed loads   {found.unfinished_loads:,}; their rows count for nothing")
+    if found.loading_since:
+        click.echo(f"loading        since {_when(found.loading_since)}")
+    if found.dead_loads:
+        click.echo(
+            f"dead loads     {found.dead_loads:,} did not come to an end: their rows count for nothing, `velib clean` removes them"
+        )
+    if found.feeds and found.not_built is None:
+        click.echo("marts          none yet: `velib build`")
+    elif found.not_built:
+        click.echo(f"marts          {found.not_built:,} snapshots behind: `velib build`")
+    elif found.feeds:
+        click.echo("marts          up to date")
     total = sum(found.quarantine_counts.values())
     click.echo(f"quarantine     {total:,} files" if total else "quarantine     empty")
     for reason, count in found.quarantine_counts.items():
@@ -104,6 +111,22 @@ def status() -> None:
         click.echo(f"  {_printable(file.path)}: {file.reason}: {_printable(file.detail)}")
     if total > len(found.quarantine):
         click.echo(f"  … and {total - len(found.quarantine):,} more in raw.quarantined_files")
+
+
+@click.command()
+def clean() -> None:
+    """Remove the rows that dead loads left behind. They count for nothing, and only take room.
+
+    Waits for a load that is under way.
+    """
+    from ingestion.catalog import errors_in_one_line
+    from ingestion.clean import clean as clean_raw
+    from warehouse.database import connect
+
+    with errors_in_one_line(), closing(connect("velib clean", autocommit=True)) as connection:
+        removed = clean_raw(connection, lambda: click.echo("a load is running: waiting for it …", err=True))
+    rows = sum(removed.rows.values())
+    click.echo(f"removed {rows:,} rows of {removed.loads:,} dead loads" if removed.loads else "nothing to clean")
 
 
 def _say_load(summary: LoadSummary) -> None:

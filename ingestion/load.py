@@ -23,10 +23,10 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from ingestion import catalog
+from ingestion import catalog, feed_name, raw_schema
 from ingestion.arrow import from_ipc
 from ingestion.capture_time import from_name
-from ingestion.extract import Expected, Inspected, Misplaced, Quarantined, SpanResult, extract_span, inspect
+from ingestion.extract import Expected, Inspected, Quarantined, SpanResult, extract_span, inspect
 from ingestion.formats import FORMATS
 from ingestion.landing import LandingFile, list_files
 from ingestion.rebuild import rebuild_snapshot
@@ -95,10 +95,19 @@ class LoadSummary:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A file to be read, with what is known of it so far. `feed_is_given`: by the user or its folder, whatever it holds."""
+
     file: LandingFile
     captured_at: datetime | None
     feed: str | None = None
     format_name: str | None = None
+    feed_is_given: bool = False
+
+    @classmethod
+    def of(cls, file: LandingFile, options: LoadOptions) -> _Candidate:
+        feed = options.feed or feed_name.from_path(file.path)
+        captured_at = from_name(file.path, options.time_zone)
+        return cls(file, captured_at, feed, options.format_name, feed_is_given=feed is not None)
 
 
 def load(
@@ -117,7 +126,7 @@ def load(
         raise UsageError(f"unknown format {options.format_name}: one of {', '.join(FORMATS)}")
     started = time.monotonic()
     summary = LoadSummary()
-    candidates = [_Candidate(file, from_name(file.path, options.time_zone)) for file in list_files(paths)]
+    candidates = [_Candidate.of(file, options) for file in list_files(paths)]
     # Files without a time in their name come last: they have to be read to be put in order.
     latest = datetime.max.replace(tzinfo=UTC)
     candidates.sort(key=lambda each: (each.captured_at or latest, each.file.path))
@@ -129,7 +138,7 @@ def load(
         stack.enter_context(catalog.errors_in_one_line())
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
-        catalog.ensure_tables(connection)
+        raw_schema.ensure(connection)
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
         for start in range(0, len(candidates), options.batch_files):
             with catalog.exclusive(connection, on_wait):
@@ -160,11 +169,53 @@ class _Loader:
         self.on_progress(len(batch) - len(fresh))
         fresh = self._find_times(fresh)
         while fresh:
-            expected = self._expect(fresh)
-            mine = [each for each in fresh if self._fits(each, expected)]
-            rest = [each for each in fresh if not self._fits(each, expected)]
-            misplaced = self._load_feed(mine, expected)
-            fresh = rest + [_Candidate(each.file, each.captured_at, each.feed, each.format_name) for each in misplaced]
+            fresh = self._load_once(fresh)
+
+    def _load_once(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
+        """Load the files in one dlt load. Returns those that have to wait for the next: for what this one adds to their feed."""
+        results: list[SpanResult] = []
+        waiting: list[_Candidate] = []
+        first_id = catalog.next_change_set_ids(self.connection, 1)
+        stream = self._change_sets(batch, results, waiting)
+        first = next(stream, None)
+        load_id = None
+        if first is not None:
+            load_id = load_tables(
+                chain([first], stream),
+                self.url,
+                self._work_folder(),
+                lambda begun: catalog.begin_load(self.connection, begun, first_id),
+            )
+            self.summary.load_ids.append(load_id)
+        with catalog.transaction(self.connection):
+            if load_id is not None:
+                catalog.complete_load(self.connection, load_id)
+            for result in results:
+                self._record(result)
+        return waiting
+
+    def _change_sets(
+        self, batch: Sequence[_Candidate], results: list[SpanResult], waiting: list[_Candidate]
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """The change sets of the batch, feed by feed. Files of a feed that turn up after it is done go to `waiting`."""
+        done: set[str] = set()
+        while batch:
+            expected = self._expect(batch)
+            if expected.feed in done:
+                waiting += batch
+                break
+            done.add(expected.feed)
+            mine = [each for each in batch if self._fits(each, expected)]
+            rest = [each for each in batch if not self._fits(each, expected)]
+            of_feed: list[SpanResult] = []
+            yield from self._feed(mine, expected, of_feed)
+            results += of_feed
+            batch = rest + [
+                _Candidate(each.file, each.captured_at, each.feed, each.format_name, expected.feed_is_forced)
+                for result in of_feed
+                for each in result.misplaced
+            ]
+        catalog.still_exclusive(self.connection)
 
     def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
         known = catalog.known_files(self.connection, [each.file.path for each in batch])
@@ -190,7 +241,7 @@ class _Loader:
         for each in batch:
             if each.captured_at is not None:
                 continue
-            found = inspect(each.file, self.options.max_bytes, self.options.format_name)
+            found = inspect(each.file, self.options.max_bytes, each.format_name)
             if isinstance(found, Inspected) and found.captured_at is None:
                 found = Quarantined(
                     found.file,
@@ -200,44 +251,50 @@ class _Loader:
                     found.feed,
                 )
             if isinstance(found, Quarantined):
-                self._record(SpanResult(quarantined=[found]), [])
+                with catalog.transaction(self.connection):
+                    self._record(SpanResult(quarantined=[found]))
                 self.on_progress(1)
             else:
                 timed.append(
-                    _Candidate(each.file, found.captured_at, self.options.feed or found.feed, found.format_name)
+                    _Candidate(
+                        each.file, found.captured_at, each.feed or found.feed, found.format_name, each.feed_is_given
+                    )
                 )
         return timed
 
     def _expect(self, batch: Sequence[_Candidate]) -> Expected:
-        """Take the whole batch for what its first readable file is: files of other feeds are sorted out as they are read."""
-        feed, format_name = self.options.feed, self.options.format_name
-        for each in batch[:16]:
-            if each.feed and each.format_name:
-                feed, format_name = each.feed, each.format_name
-                break
-            found = inspect(each.file, self.options.max_bytes, self.options.format_name)
+        """What the batch is taken for, by its first readable file: files of other feeds are sorted out as they are read."""
+        first = batch[0]
+        feed, format_name = first.feed, first.format_name
+        for each in [first] if feed and format_name else batch[:16]:
+            if (each.feed, each.feed_is_given) != (first.feed, first.feed_is_given):
+                continue
+            found = inspect(each.file, self.options.max_bytes, each.format_name)
             if isinstance(found, Inspected):
-                feed, format_name = self.options.feed or found.feed, found.format_name
+                feed, format_name = each.feed or found.feed, found.format_name
                 break
         format_name = format_name or next(iter(FORMATS))
         return Expected(
             feed or format_name,
             format_name,
             self.options.max_bytes,
-            feed_is_forced=self.options.feed is not None,
+            feed_is_forced=first.feed_is_given,
             format_is_forced=self.options.format_name is not None,
             time_zone=self.options.time_zone,
         )
 
     @staticmethod
     def _fits(each: _Candidate, expected: Expected) -> bool:
-        return (each.feed or expected.feed, each.format_name or expected.format_name) == (
-            expected.feed,
-            expected.format_name,
+        return (
+            each.feed_is_given == expected.feed_is_forced
+            and each.feed in (None, expected.feed)
+            and each.format_name in (None, expected.format_name)
         )
 
-    def _load_feed(self, batch: Sequence[_Candidate], expected: Expected) -> list[Misplaced]:
-        """Load the files of one feed in one dlt load. Returns those that turned out to be another's."""
+    def _feed(
+        self, batch: Sequence[_Candidate], expected: Expected, results: list[SpanResult]
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """The change sets of the files of one feed, between the loaded snapshots next to them."""
         files = [(each.captured_at, each.file) for each in batch if each.captured_at is not None]
         times = sorted({at for at, _ in files})
         loaded = catalog.neighbours(self.connection, expected.feed, times)
@@ -246,23 +303,12 @@ class _Loader:
         present = {file.path for _, file in files}
         again = [(at, file) for at, file in again if file.path not in present and Path(file.path).exists()]
         files += again
-        self._again = {file.path for _, file in again}
+        self._again |= {file.path for _, file in again}
         slots = arrange(files, loaded, 0)
         first_id = catalog.next_change_set_ids(self.connection, len(slots))
         for slot in slots:
             slot.change_set_id += first_id
-
-        results: list[SpanResult] = []
-        stream = self._tables(slots, expected, results)
-        first = next(stream, None)
-        if first is not None:
-            load_id = load_tables(chain([first], stream), self.url, self._work_folder())
-            self.summary.load_ids.append(load_id)
-        for result in results:
-            self.summary.new += result.snapshots
-            self.summary.changes += result.changes
-            self._record(result, result.loaded_paths)
-        return [each for result in results for each in result.misplaced]
+        yield from self._tables(slots, expected, results)
 
     def _tables(
         self, slots: Sequence[Slot], expected: Expected, results: list[SpanResult]
@@ -283,7 +329,6 @@ class _Loader:
             results.append(result)
             mine = [file for slot in slots[slice(*span)] for file in slot.candidates if file.path not in self._again]
             self.on_progress(len(mine) - sum(each.file.path not in self._again for each in result.misplaced))
-        catalog.still_exclusive(self.connection)
 
     def _extract(self, slots: Sequence[Slot], expected: Expected) -> Iterator[tuple[tuple[int, int], SpanResult]]:
         if len(slots) < MIN_FILES_FOR_WORKERS or self.options.workers < 2:
@@ -302,12 +347,15 @@ class _Loader:
         for done, future in ahead:
             yield done, _outcome(future)
 
-    def _record(self, result: SpanResult, loaded_paths: Sequence[str]) -> None:
+    def _record(self, result: SpanResult) -> None:
+        """Count what a span came to, and note it in the transaction that makes its change sets count."""
         now = datetime.now(UTC)
+        self.summary.new += result.snapshots
+        self.summary.changes += result.changes
         self.summary.quarantined += [each for each in result.quarantined if each.file.path not in self._again]
         self.summary.duplicates += sum(each.file.path not in self._again for each in result.duplicates)
         self.summary.known += len(result.unchanged)
-        catalog.resolve_loaded(self.connection, loaded_paths, now)
+        catalog.resolve_loaded(self.connection, result.loaded_paths, now)
         catalog.record_outcomes(
             self.connection, result.quarantined, result.duplicates, result.unchanged, now, self.options.read_as
         )

@@ -9,18 +9,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ingestion.catalog import COMPLETE
 from ingestion.formats.model import Attributes, Bike, Station, Status
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # The change sets that count, up to a snapshot of a feed.
-_CHANGE_SETS = """
+_CHANGE_SETS = f"""
 with change_sets as (
     select distinct on (s.snapshot_at) s.change_set_id, s.snapshot_at
     from raw.snapshots s
     where s.feed = %(feed)s and s.snapshot_at <= %(at)s
-        and exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)
+        and {COMPLETE}
     order by s.snapshot_at, s.change_set_id desc
 )
 """

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,13 @@ DATASET = "raw"
 _RAISED = re.compile(r"^[\w.]*(?:Error|Exception): *(.*\S)", re.MULTILINE)
 
 
-def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_folder: Path) -> str:
+def load_tables(
+    tables: Iterator[tuple[str, pa.Table]], database_url: str, work_folder: Path, on_begin: Callable[[str], None]
+) -> str:
     """Append (table name, rows) pairs to the raw schema in one dlt load and return its load id.
 
-    Nothing of it counts before this returns. Raises VelibError when the database does not take it; an error of `tables`
+    `on_begin` gets that id before anything is written. Nothing of it counts until the caller says so
+    (`catalog.complete_load`). Raises VelibError when the database does not take it; an error of `tables` or `on_begin`
     itself passes through.
     """
     # dlt takes more than a second to import: only a load that has something to write pays for it.
@@ -51,6 +54,7 @@ def load_tables(tables: Iterator[tuple[str, pa.Table]], database_url: str, work_
     def change_sets() -> Iterator[Any]:
         load_id = load_package_state()["load_id"]
         try:
+            on_begin(load_id)
             for name, table in tables:
                 if name == "snapshots":
                     table = table.append_column("_dlt_load_id", pa.array([load_id] * len(table), pa.string()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingestion import catalog
+from ingestion import catalog, raw_schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -50,22 +50,28 @@ class QuarantinedFile:
 
 @dataclass(frozen=True)
 class WarehouseStatus:
-    """What was loaded and what was not. `quarantine` holds the latest of `quarantine_counts`, which is by reason."""
+    """What was loaded and what was not. `quarantine` holds the latest of `quarantine_counts`, which is by reason.
+
+    `loading_since` is of a load under way; `dead_loads` began, never came to an end, and left rows that count for nothing.
+    `not_built` is how many change sets the marts do not have yet, None where no mart has been built.
+    """
 
     feeds: tuple[FeedStatus, ...]
     quarantine_counts: dict[str, int]
     quarantine: tuple[QuarantinedFile, ...]
     duplicates: int
-    unfinished_loads: int
+    loading_since: datetime | None
+    dead_loads: int
     last_load_at: datetime | None
+    not_built: int | None
     database_bytes: int
 
 
-_FEEDS = """
+_FEEDS = f"""
 with counting as (
     select distinct on (s.feed, s.snapshot_at) s.feed, s.snapshot_at, s.previous_snapshot_at, s.station_count, s.bike_count
     from raw.snapshots s
-    where exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)
+    where {catalog.COMPLETE}
     order by s.feed, s.snapshot_at, s.change_set_id desc
 )
 
@@ -85,28 +91,45 @@ group by feed
 order by feed
 """
 
-_UNFINISHED = """
-select count(distinct s._dlt_load_id)
-from raw.snapshots s
-where not exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id and l.status = 0)
+# A load that is not complete is under way when it is the last to have begun and somebody holds the load lock.
+_LOADS = """
+select
+    max(loads.started_at) filter (where loads.is_under_way),
+    count(*) filter (where loads.completed_at is null and not loads.is_under_way and loads.has_rows),
+    max(loads.completed_at)
+from (
+    select
+        l.*,
+        l.completed_at is null and %(is_locked)s
+            and l.first_change_set_id = max(l.first_change_set_id) over () as is_under_way,
+        l.cleaned_at is null as has_rows
+    from raw.loads l
+) as loads
+"""
+
+# The models move on together; after a build that died the hindmost says what is missing.
+_NOT_BUILT = f"""
+select count(*) from raw.snapshots s
+where s.change_set_id > (select min(change_set_id) from intermediate.build_watermarks) and {catalog.COMPLETE}
 """
 
 
 def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> WarehouseStatus:
     """Look at the whole raw schema. `connection` must be in autocommit mode."""
-    catalog.ensure_tables(connection)
+    raw_schema.ensure(connection)
     feeds: list[FeedStatus] = []
-    unfinished, last_load_at = 0, None
     with connection.cursor() as cursor:
-        if not catalog.is_empty(connection):
-            cursor.execute(_FEEDS, {"gap": GAP})
-            for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to in cursor:
-                gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
-                feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))
-            cursor.execute(_UNFINISHED)
-            unfinished = cursor.fetchone()[0]
-            cursor.execute("select max(inserted_at) from raw._dlt_loads where status = 0")
-            last_load_at = cursor.fetchone()[0]
+        cursor.execute(_FEEDS, {"gap": GAP})
+        for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to in cursor:
+            gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
+            feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))
+        cursor.execute(_LOADS, {"is_locked": catalog.is_load_under_way(connection)})
+        loading_since, dead, last_load_at = cursor.fetchone()
+        cursor.execute("select to_regclass('intermediate.build_watermarks') is not null")
+        not_built = None
+        if cursor.fetchone() == (True,):
+            cursor.execute(_NOT_BUILT)
+            not_built = cursor.fetchone()[0]
         cursor.execute(
             "select reason, count(*) from raw.quarantined_files where resolved_at is null group by 1 order by 2 desc, 1"
         )
@@ -123,4 +146,6 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         duplicates = cursor.fetchone()[0]
         cursor.execute("select pg_database_size(current_database())")
         size = cursor.fetchone()[0]
-    return WarehouseStatus(tuple(feeds), counts, quarantine, duplicates, unfinished, last_load_at, size)
+    return WarehouseStatus(
+        tuple(feeds), counts, quarantine, duplicates, loading_since, dead, last_load_at, not_built, size
+    )

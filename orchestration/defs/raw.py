@@ -20,7 +20,7 @@ _TABLES = {
     "station_attribute_changes": "Stations whose attributes differ from the snapshot before.",
     "bike_changes": "Bikes that are elsewhere or in another condition than in the snapshot before, or that have left.",
     "quarantined_files": "Files that cannot count, and why.",
-    "_dlt_loads": "dlt's list of completed loads: what a load wrote counts once it stands here.",
+    "loads": "The loads that were begun: what one of them wrote counts once it is complete.",
 }
 
 

@@ -31,7 +31,7 @@ def metadata_by_table(summary: "LoadSummary") -> dict[str, dict[str, Any]]:
             "files_quarantined": len(summary.quarantined),
             "files_still_quarantined": summary.still_quarantined,
         },
-        "_dlt_loads": {"rows_loaded": len(summary.load_ids)},
+        "loads": {"rows_loaded": len(summary.load_ids)},
     }
 
 

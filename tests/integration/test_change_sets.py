@@ -26,7 +26,7 @@ _SNAPSHOTS = """
     select distinct on (feed, snapshot_at) feed, snapshot_at, change_set_id, station_count, bike_count,
         bike_listed_twice_count
     from raw.snapshots
-    where _dlt_load_id in (select load_id from raw._dlt_loads where status = 0)
+    where _dlt_load_id in (select load_id from raw.loads where completed_at is not null)
     order by feed, snapshot_at, change_set_id desc
 """
 NO_STATUS = Status(*[None] * len(Status._fields))

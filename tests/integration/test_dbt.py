@@ -213,7 +213,7 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
 
     said = dbt("source", "freshness", fails=True)  # an archive is not fresh, and its load is
     assert "ERROR STALE freshness of raw.snapshots" in said
-    assert "PASS freshness of raw._dlt_loads" in said
+    assert "PASS freshness of raw.loads" in said
 
     # The data tests find what they are there for.
     for damage in DAMAGES:

@@ -32,6 +32,7 @@ from tiny import app, gbfs, minute, put, station, street, touch, write
 
 import ingestion.load
 from ingestion import catalog, extract, landing
+from ingestion.clean import clean
 from ingestion.load import LoadOptions, LoadSummary, load
 from ingestion.source import complete_url, work_folder
 from ingestion.status import warehouse_status
@@ -63,7 +64,7 @@ class Raw:
 
     def counting(self) -> list[tuple[str, datetime, str]]:
         """Feed, capture time and file name of the snapshots that count."""
-        if not self.rows("select from pg_tables where schemaname = 'raw' and tablename = '_dlt_loads'"):
+        if not self.rows("select from pg_tables where schemaname = 'raw' and tablename = 'loads'"):
             return []  # no load has come so far
         found = self.rows(
             f"select feed, snapshot_at, file from raw.snapshots join ({_SNAPSHOTS}) c using (change_set_id, feed, snapshot_at) "
@@ -291,15 +292,23 @@ def locked_for_writing(raw: Raw, table: str) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("moment", ["extraction", "copy", "before the load is marked complete"])
+# Where a load has to wait while somebody reads the table in peace.
+STALLED_BY = {
+    "begin": "raw.loads",
+    "copy": "raw.bike_changes",
+    "before dlt's marker": "raw._dlt_loads",
+    "completion": "raw.quarantined_files",
+}
+
+
+@pytest.mark.parametrize("moment", ["extraction", *STALLED_BY])
 def test_a_killed_load_leaves_nothing_half(moment: str, raw: Raw, folder: Path) -> None:
     files = simulated(folder)
     load(strings(files[4:9]), ONE)  # so that dlt's tables are there
     working = settings.velib_home() / "dlt"
     with contextlib.ExitStack() as stack:
         if moment != "extraction":
-            table = "raw.bike_changes" if moment == "copy" else "raw._dlt_loads"
-            stack.enter_context(locked_for_writing(raw, table))
+            stack.enter_context(locked_for_writing(raw, STALLED_BY[moment]))
         process = start_load(folder, "--workers", "2")
         if moment == "extraction":
             wait_for(lambda: list(working.iterdir()), process)
@@ -308,29 +317,44 @@ def test_a_killed_load_leaves_nothing_half(moment: str, raw: Raw, folder: Path) 
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert len(list(working.iterdir())) == 1
-        if moment == "before the load is marked complete":
-            unmarked = "not exists (select from raw._dlt_loads l where l.load_id = s._dlt_load_id)"
-            assert raw.rows(f"select count(*) from raw.snapshots s where {unmarked}")[0][0] >= 25
-        # Nobody reads from this socket any more; the marker must not be written after all when the lock goes.
+        if moment in ("before dlt's marker", "completion"):
+            assert raw.rows(f"select count(*) from raw.snapshots s where not {catalog.COMPLETE}")[0][0] >= 25
+        # Nobody reads from this socket any more; the statement must not be carried out after all when the lock goes.
         raw.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and wait_event_type = 'Lock'"
         )
     raw.check(*files[4:9])
+    dead = raw.rows("select load_id from raw.loads where completed_at is null")
+    assert len(dead) == (moment not in ("extraction", "begin"))
     summary = load([str(folder)], ONE)
     assert (summary.new, summary.known) == (25, 5)
     raw.check(folder)
     assert list(working.iterdir()) == []
 
+    assert warehouse_status(raw.connection).dead_loads == len(dead)
+    before = raw.counting()
+    cleaned = clean(raw.connection)
+    assert (cleaned.loads > 0) == (moment not in ("extraction", "begin"))
+    assert raw.counting() == before
+    raw.check(folder)
+    assert not raw.rows(f"select from raw.snapshots s where not {catalog.COMPLETE}")
+    for table in ("station_changes", "station_attribute_changes", "bike_changes"):
+        assert not raw.rows(
+            f"select from raw.{table} where change_set_id not in (select change_set_id from raw.snapshots)"
+        )
+    assert warehouse_status(raw.connection).dead_loads == 0
+    assert clean(raw.connection).loads == 0
 
-def test_a_marker_that_a_killed_load_left_under_way_is_waited_for(raw: Raw, folder: Path) -> None:
-    """The server finishes a dead client's statement. Were it to come true later, two loads would count that know nothing
-    of each other."""
+
+def test_a_killed_loads_last_statement_is_waited_for(raw: Raw, folder: Path) -> None:
+    """The server finishes a dead client's statement. Were the load complete only then, two loads would count that know
+    nothing of each other."""
     for number in (0, 9):
         write(folder, number, app({"1": [f"b{number}"]}))
     load([str(folder)], ONE)
     write(folder, 3, app({"1": ["x"]}))
-    with locked_for_writing(raw, "raw._dlt_loads"):
+    with locked_for_writing(raw, "raw.quarantined_files"):
         process = start_load(folder)
         wait_for(lambda: waits_for_a_lock(raw), process)
         process.send_signal(signal.SIGKILL)
@@ -339,11 +363,41 @@ def test_a_marker_that_a_killed_load_left_under_way_is_waited_for(raw: Raw, fold
         found: list[LoadSummary] = []
         following = threading.Thread(target=lambda: found.append(load([str(late)], ONE)))
         following.start()
-        time.sleep(1)
+        following.join(1)
+        assert following.is_alive()
     following.join(60)
     assert found
     load([str(folder)], ONE)
     raw.check(folder)
+
+
+def test_a_load_that_lost_its_lock_never_counts(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is cut while dlt writes over others; a second load begins, and is complete first."""
+    for number in (0, 9):
+        write(folder, number, app({"1": [f"b{number}"]}))
+    load([str(folder)], ONE)
+    write(folder, 3, app({"1": ["x"]}))
+    late = folder.parent / "late"
+    write(late, 6, app({"1": ["y"]}))
+    inner = ingestion.load.load_tables
+
+    def overtaken(*arguments: Any) -> str:
+        load_id = inner(*arguments)
+        monkeypatch.setattr(ingestion.load, "load_tables", inner)
+        raw.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'velib load'"
+            " and datname = current_database()"
+        )
+        load([str(late)], ONE)
+        return load_id
+
+    monkeypatch.setattr(ingestion.load, "load_tables", overtaken)
+    with pytest.raises(VelibError, match=r"^the database failed: "):
+        load([str(folder)], ONE)
+    assert warehouse_status(raw.connection).dead_loads == 1
+    raw.check(late, *folder.glob("*_080000_*"), *folder.glob("*_080900_*"))
+    load([str(folder)], ONE)
+    raw.check(folder, late)
 
 
 def test_two_loads_at_once(raw: Raw, folder: Path) -> None:
@@ -697,11 +751,39 @@ def test_mixed_feeds_in_one_folder(raw: Raw, folder: Path) -> None:
         write(folder, number, b"{", f"bad{number}")
     summary = load([str(folder)], ONE)
     assert (summary.files, summary.new, len(summary.quarantined), summary.duplicates) == (18, 15, 3, 0)
+    assert len(summary.load_ids) == 1
     feeds = {feed for feed, _, _ in raw.counting()}
     assert feeds == {"velib_app", "nextbike", "velib_opendata", "gbfs", "gbfs_information"}
     raw.check(folder)
     again = load([str(folder)], ONE)
     assert (again.new, again.known, again.still_quarantined) == (0, 15, 3)
+
+
+def test_a_folder_names_the_feed_of_its_files(raw: Raw, folder: Path) -> None:
+    for number in range(3):
+        write(folder / "feed=caf%C3%A9" / "date=2026-06-02", number, app({"1": [f"a{number}"]}))
+        write(folder / "feed=b", number, app({"1": [f"b{number}"]}) if number < 2 else opendata(number))
+        write(folder / "feed=", number, app({"1": [f"c{number}"]}))
+    write(folder / "feed=b", 0, b"[", "bad")
+    summary = load([str(folder)], ONE)
+    assert (summary.new, len(summary.quarantined)) == (9, 1)
+    assert [(feed, at) for feed, at, _ in raw.counting()] == [
+        (feed, minute(number)) for feed in ("b", "café", "velib_app") for number in range(3)
+    ]
+    assert raw.rows(
+        "select feed, count(*) from raw.snapshots where previous_snapshot_at is null group by 1 order by 1"
+    ) == [
+        ("b", 1),
+        ("café", 1),
+        ("velib_app", 1),
+    ]
+    assert raw.rows("select feed from raw.quarantined_files") == [("b",)]
+    assert (
+        load([str(folder)], LoadOptions(workers=1, feed="over all")).known == 9
+    )  # loaded is loaded, whatever it is called
+    write(folder / "feed=b", 5, app({"1": ["a"]}))
+    load([str(folder)], LoadOptions(workers=1, feed="over all"))
+    assert [feed for feed, at, _ in raw.counting() if at == minute(5)] == ["over all"]
 
 
 def test_a_forced_feed_and_a_forced_format(raw: Raw, folder: Path) -> None:
@@ -815,6 +897,7 @@ def test_status_and_progress_of_a_real_load(raw: Raw, folder: Path) -> None:
     assert sum(again) == 7
 
     # As a killed load leaves it: rows, and no complete load that they belong to.
+    raw.execute("insert into raw.loads values ('dead', now(), 999)")
     raw.execute(
         "create temp table dead as select * from raw.snapshots limit 1; update dead set _dlt_load_id = 'dead',"
         "change_set_id = 999, snapshot_at = '2030-01-01Z'; insert into raw.snapshots select * from dead"
@@ -831,7 +914,28 @@ def test_status_and_progress_of_a_real_load(raw: Raw, folder: Path) -> None:
     assert (feed.cadence, feed.gap_count) == (timedelta(minutes=1), 1)
     assert [(gap.from_at, gap.to_at) for gap in feed.gaps] == [(minute(2), minute(62))]
     assert found.quarantine_counts == {"invalid_json": 1}
-    assert (found.duplicates, found.unfinished_loads) == (1, 1)
+    assert (found.duplicates, found.dead_loads, found.loading_since, found.not_built) == (1, 1, None, None)
+    with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", (catalog.LOAD_LOCK,))
+        found = warehouse_status(raw.connection)
+    assert (found.dead_loads, found.loading_since is None) == (0, False)
+
+
+def test_a_newer_layout_is_refused(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app({"1": ["a"]}))
+    load([str(folder)], ONE)
+    write(folder, 1, app({"1": ["b"]}))
+    raw.execute("update raw.layout set version = version + 1")
+    for verb in (
+        lambda: load([str(folder)], ONE),
+        lambda: warehouse_status(raw.connection),
+        lambda: clean(raw.connection),
+    ):
+        with pytest.raises(
+            VelibError, match=r"a newer version of this project wrote the database .* update the project"
+        ):
+            verb()
+    assert raw.written() == 1
 
 
 def test_status_of_an_empty_database(raw: Raw) -> None:

@@ -204,7 +204,7 @@ def status_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 def test_status_of_nothing(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
-    assert status_of(WarehouseStatus((), {}, (), 0, 0, None, 0)) == [
+    assert status_of(WarehouseStatus((), {}, (), 0, None, 0, None, None, 0)) == [
         "no snapshots yet: load some with `velib load PATH`, or try `velib demo`",
         "quarantine     empty",
     ]
@@ -224,14 +224,18 @@ def test_status(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
     )
     bad = QuarantinedFile(f"/in/{ESCAPE}", "empty_file", f"is {ESCAPE}", minute(0))
     shown = "\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m"
-    found = WarehouseStatus((feed,), {"empty_file": 12, "too_large": 1}, (bad,), 4, 1, minute(700), 12_300_000)
+    found = WarehouseStatus(
+        (feed,), {"empty_file": 12, "too_large": 1}, (bad,), 4, minute(710), 1, minute(700), 12, 12_300_000
+    )
     assert status_of(found) == [
         f"feed           f{shown}: 1,234 snapshots since 2026-06-02 08:00:00 UTC, every 60 s",
         "  newest       2026-06-02 18:00:00 UTC: 3 stations, 2,000 bikes",
         "  gaps         7, the latest 2: 2026-06-02 08:00:00 UTC for 5.0 h; 2026-06-02 14:40:00 UTC for 50 min",
         "last load      2026-06-02 19:40:00 UTC, database 12 MB",
         "duplicates     4 files with the content of a loaded one",
-        "killed loads   1; their rows count for nothing",
+        "loading        since 2026-06-02 19:50:00 UTC",
+        "dead loads     1 did not come to an end: their rows count for nothing, `velib clean` removes them",
+        "marts          12 snapshots behind: `velib build`",
         "quarantine     13 files",
         "  empty_file                      12",
         "  too_large                        1",

@@ -43,7 +43,7 @@ select
     coalesce(counting.seconds_since_previous > {{ var('gap_seconds') }}, false) as is_after_gap,
     exists ( -- noqa: LT01, LT06
         select 1
-        from {{ source('raw', 'snapshots') }} as earlier
+        from {{ ref('stg_snapshots') }} as earlier
         where
             earlier.feed = counting.feed
             and earlier.snapshot_at = counting.snapshot_at

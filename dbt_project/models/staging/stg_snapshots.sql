@@ -2,8 +2,8 @@
 -- (a late file rewrites its successor's) the last to be loaded counts; which one that is, int_snapshots settles.
 with loads as (
     select load_id
-    from {{ source('raw', '_dlt_loads') }}
-    where status = 0
+    from {{ source('raw', 'loads') }}
+    where completed_at is not null
 ),
 
 snapshots as (

@@ -14,8 +14,8 @@ loaded as (
         snapshots.snapshot_at,
         max(snapshots.change_set_id) as change_set_id
     from {{ source('raw', 'snapshots') }} as snapshots
-    inner join {{ source('raw', '_dlt_loads') }} as loads on snapshots._dlt_load_id = loads.load_id
-    where loads.status = 0 and snapshots.change_set_id <= (select watermark.change_set_id from watermark)
+    inner join {{ source('raw', 'loads') }} as loads on snapshots._dlt_load_id = loads.load_id
+    where loads.completed_at is not null and snapshots.change_set_id <= (select watermark.change_set_id from watermark)
     group by snapshots.feed, snapshots.snapshot_at
 )
 

@@ -1,0 +1,170 @@
+"""The tables of the raw schema, and the version of their layout: made where they are missing, migrated where they are older.
+
+`raw.layout` says which version of the project wrote the schema last, so that neither an older nor a newer one ever works on
+tables it takes for something else. Its `raw_id` names this raw schema: whoever remembers how far they have read it (dbt's
+watermarks) can tell that it was dropped and filled anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ingestion.arrow import TABLES
+from warehouse.errors import VelibError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# Raised with every change of the tables below, together with a migration from the version before.
+LAYOUT = 2
+
+# Two loads that begin at the same moment would both find a table missing.
+_DDL_LOCK = 0x7E11B_DD1
+
+# What the loader keeps in place beside the tables dlt appends to. Ids ascend in the order in which loads are completed.
+_BOOKKEEPING = """
+create sequence if not exists raw.change_set_id_seq as integer;
+create table if not exists raw.layout (
+    only_row boolean primary key default true check (only_row),
+    version integer not null,
+    raw_id uuid not null default gen_random_uuid()
+);
+create table if not exists raw.loads (
+    load_id text not null,
+    started_at timestamptz not null,
+    first_change_set_id integer not null,
+    completed_at timestamptz,
+    cleaned_at timestamptz
+);
+create table if not exists raw.quarantined_files (
+    path text not null,
+    content_hash text not null,
+    reason text not null,
+    detail text not null,
+    feed text,
+    snapshot_at timestamptz,
+    file_bytes bigint not null,
+    file_modified_ns bigint,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    resolved_at timestamptz,
+    read_as text,
+    primary key (path, content_hash)
+);
+create table if not exists raw.duplicate_files (
+    path text primary key,
+    content_hash text not null,
+    feed text not null,
+    snapshot_at timestamptz not null,
+    file_bytes bigint not null,
+    file_modified_ns bigint
+);
+"""
+
+# These serve the loader's look-ups and dbt's reading of what is new. Indexes and not keys: dbt makes the tables without.
+_INDEXES = """
+create unique index if not exists loads_by_id on raw.loads (load_id);
+create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
+create index if not exists snapshots_by_file on raw.snapshots (file);
+create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
+create index if not exists station_changes_by_change_set
+    on raw.station_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists station_attribute_changes_by_change_set
+    on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists bike_changes_by_change_set on raw.bike_changes (change_set_id);
+"""
+
+# From the version to the next. They run after the tables above have been made.
+_MIGRATIONS = {
+    # Layout 1 had no raw.loads: what counted was decided by dlt's own list, and the rows of killed loads were never removed.
+    1: """
+do $$
+begin
+    if to_regclass('raw._dlt_loads') is not null then
+        insert into raw.loads (load_id, started_at, completed_at, first_change_set_id)
+        select l.load_id, l.inserted_at, l.inserted_at, coalesce(min(s.change_set_id), 0)
+        from raw._dlt_loads l left join raw.snapshots s on s._dlt_load_id = l.load_id
+        where l.status = 0
+        group by l.load_id, l.inserted_at
+        on conflict do nothing;
+    end if;
+end
+$$;
+delete from raw.snapshots s where not exists (select from raw.loads l where l.load_id = s._dlt_load_id);
+delete from raw.bike_changes c where not exists (select from raw.snapshots s where s.change_set_id = c.change_set_id);
+delete from raw.station_changes c where not exists (select from raw.snapshots s where s.change_set_id = c.change_set_id);
+delete from raw.station_attribute_changes c
+where not exists (select from raw.snapshots s where s.change_set_id = c.change_set_id);
+""",
+}
+
+_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "varchar",
+    pa.bool_(): "boolean",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float64(): "double precision",
+    pa.timestamp("us", tz="UTC"): "timestamptz",
+}
+
+
+def ensure(connection: Connection) -> None:
+    """Make or migrate the tables of the raw schema. `connection` must be in autocommit mode.
+
+    Raises VelibError when a newer version of the project wrote them.
+    """
+    with connection.cursor() as cursor:
+        # Python's years end at 9999, and another zone than UTC could show one beyond.
+        cursor.execute("set time zone 'UTC'")
+    if _version(connection) == LAYOUT:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("begin; select pg_advisory_xact_lock(%s)", (_DDL_LOCK,))
+        try:
+            version = _version(connection)
+            if version is None:
+                cursor.execute("select to_regclass('raw._dlt_loads') is null")
+                version = LAYOUT if cursor.fetchone() == (True,) else 1
+            cursor.execute("create schema if not exists raw;" + _BOOKKEEPING + _change_set_tables() + _INDEXES)
+            for older in range(version, LAYOUT):
+                cursor.execute(_MIGRATIONS[older])
+            cursor.execute(
+                "insert into raw.layout (version) values (%s) on conflict (only_row) do update set version = excluded.version",
+                (LAYOUT,),
+            )
+            cursor.execute("commit")
+        except BaseException:
+            cursor.execute("rollback")
+            raise
+
+
+def _version(connection: Connection) -> int | None:
+    """The layout's version; None where it is not written down: an empty database, one of layout 1, or dbt's empty tables."""
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('raw.layout') is not null")
+        if cursor.fetchone() != (True,):
+            return None
+        cursor.execute("select version from raw.layout")
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    if row[0] > LAYOUT:
+        raise VelibError(
+            f"a newer version of this project wrote the database (its raw schema has layout {row[0]}, this one knows {LAYOUT}): "
+            "update the project"
+        )
+    return int(row[0])
+
+
+def _change_set_tables() -> str:
+    """dlt would make these too, but each only when it first gets rows for it, and a feed without bikes never has any."""
+    statements = []
+    for name, schema in TABLES.items():
+        columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in schema]
+        if name == "snapshots":
+            columns.append("_dlt_load_id varchar not null")
+        statements.append(f"create table if not exists raw.{name} ({', '.join(columns)});")
+    return "".join(statements)
