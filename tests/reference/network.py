@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import xxhash
@@ -24,6 +25,8 @@ PARIS = ZoneInfo("Europe/Paris")
 # DESIGN.md, "Change capture": a file contradicts itself where more than this share of the stations that count bikes
 # list none.
 MOST_CONTRADICTING = 0.20
+# A capture time in another year (in UTC) is a clock that nobody had set.
+YEARS = range(2000, 2100)
 
 
 class UnacceptableError(Exception):
@@ -100,9 +103,19 @@ def listed_more_than_once(snapshot: FullSnapshot) -> set[str]:
     return {bike_id for bike_id, count in places.items() if count > 1}
 
 
+def named_feed(path: Path) -> str | None:
+    """The feed that a folder `feed=NAME` above the file names, the nearest one; None where none does."""
+    names = [unquote(folder.removeprefix("feed=")) for folder in path.parts[:-1] if folder.startswith("feed=")]
+    return names[-1] if names else None
+
+
 def read_file(path: Path, zone: ZoneInfo = PARIS) -> tuple[FullSnapshot, str]:
     """One file's snapshot, and the hash that decides between two files of one time. Raises UnacceptableError."""
-    content = path.read_bytes()
+    return read_content(path, path.read_bytes(), zone)
+
+
+def read_content(path: Path, content: bytes, zone: ZoneInfo = PARIS) -> tuple[FullSnapshot, str]:
+    """What a file of this name and content would be. Raises UnacceptableError."""
     if content.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(content)
@@ -112,11 +125,13 @@ def read_file(path: Path, zone: ZoneInfo = PARIS) -> tuple[FullSnapshot, str]:
         payload_format = detect(content)
         entries = read(payload_format, content)
         captured_at = capture_time.from_name(str(path), zone) or payload_format.captured_at(content)
-        feed = payload_format.feed(content)
+        feed = named_feed(path) or payload_format.feed(content)
     except FormatError as error:
         raise UnacceptableError(str(error)) from error
     if captured_at is None:
         raise UnacceptableError("neither its name nor its content says when it was captured")
+    if captured_at.year not in YEARS:
+        raise UnacceptableError(f"a clock that nobody had set: {captured_at}")
     return full_snapshot(feed, captured_at, entries), xxhash.xxh3_128(content).hexdigest()
 
 
@@ -132,23 +147,43 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def read_archive(paths: Sequence[Path], zone: ZoneInfo = PARIS) -> dict[str, list[FullSnapshot]]:
-    """The snapshots of each feed in time order. Files that cannot be read are left out, as quarantine does."""
+class Archive(NamedTuple):
+    """What becomes of the files of an archive."""
+
+    feeds: dict[str, list[FullSnapshot]]
+    """The snapshots of each feed in time order."""
+    claims: dict[tuple[str, datetime], dict[Path, str]]
+    """The readable files of each feed and capture time, with their hashes: the smallest one counts."""
+    unacceptable: dict[Path, str]
+    """The files that cannot count, and why."""
+
+
+def read_files(paths: Sequence[Path], zone: ZoneInfo = PARIS) -> Archive:
+    """Read all files below the paths."""
     chosen: dict[tuple[str, datetime], tuple[str, FullSnapshot]] = {}
+    claims: dict[tuple[str, datetime], dict[Path, str]] = {}
+    unacceptable: dict[Path, str] = {}
     known: dict[Station, Station] = {}
     for path in files_of(paths):
         try:
             snapshot, digest = read_file(path, zone)
-        except UnacceptableError:
+        except UnacceptableError as error:
+            unacceptable[path] = str(error)
             continue
         # Only to hold less in memory: most stations are the same from one snapshot to the next.
         for code, station in snapshot.stations.items():
             snapshot.stations[code] = known.setdefault(station, station)
         key = (snapshot.feed, snapshot.captured_at)
+        claims.setdefault(key, {})[path] = digest
         # Equal content has an equal hash, and then either will do.
         if key not in chosen or digest < chosen[key][0]:
             chosen[key] = (digest, snapshot)
-    archive: dict[str, list[FullSnapshot]] = {}
+    feeds: dict[str, list[FullSnapshot]] = {}
     for feed, captured_at in sorted(chosen):
-        archive.setdefault(feed, []).append(chosen[feed, captured_at][1])
-    return archive
+        feeds.setdefault(feed, []).append(chosen[feed, captured_at][1])
+    return Archive(feeds, claims, unacceptable)
+
+
+def read_archive(paths: Sequence[Path], zone: ZoneInfo = PARIS) -> dict[str, list[FullSnapshot]]:
+    """The snapshots of each feed in time order. Files that cannot be read are left out, as quarantine does."""
+    return read_files(paths, zone).feeds

@@ -1,0 +1,282 @@
+"""A random way of loading and building the files of many cases: late files, repairs, kills, restarts, two loads at once.
+
+A plan says what is done, a history does it. At its end all files are there, loaded and built; whatever happened before
+may not matter. Only here do processes die.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingestion import load as loading
+from prove.case import Case, CaseFile, arrange_arrivals, write
+from warehouse import settings
+from warehouse.database import connect
+from warehouse.postgres import Server
+
+# The data tests run once, at the end: here the tables are compared.
+MODELS = ("--resource-type", "model", "--resource-type", "seed")
+# Time stamps long past, so that they are trusted; each content has one of its own.
+OLD = 1_700_000_000
+DISTURBANCES = ("restart", "crash", "no_dlt_folder", "files_away", "clean")
+PATIENCE = 600
+
+
+class ProofError(Exception):
+    """Something failed that never may, whatever was killed before."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Files arrive; then the disturbances, the load, the build, in this order."""
+
+    disturbances: tuple[str, ...]
+    load: str  # "plain", "two" at once, "killed", "none"
+    build: str  # "none", "whole", "killed", "orphaned" (its parent killed, dbt lives on)
+    moments: tuple[float, float]  # when the load and the build are killed, as a share of their usual time
+
+
+def make_plan(prove_seed: int, batch: int) -> list[Step]:
+    """The steps before everything that is left is loaded and built."""
+    rnd = random.Random(f"{prove_seed} {batch} plan")
+    loads = ["killed", "killed", "two", "plain", *rnd.sample(["plain", "killed", "none"], rnd.randint(0, 1))]
+    builds = ["whole", "whole", rnd.choice(["killed", "orphaned"]), "killed"]
+    builds += ["none"] * (len(loads) - len(builds))
+    rnd.shuffle(loads)
+    rnd.shuffle(builds)
+    where = {name: rnd.randrange(1, len(loads)) for name in DISTURBANCES}
+    return [
+        Step(
+            tuple(name for name in DISTURBANCES if where[name] == number),
+            load,
+            build,
+            (rnd.uniform(0, 1.1), rnd.uniform(0, 1.0)),
+        )
+        for number, (load, build) in enumerate(zip(loads, builds, strict=True))
+    ]
+
+
+@dataclass
+class History:
+    """The files of some cases on their way into the mart."""
+
+    prove_seed: int
+    home: Path
+    root: Path
+    cases: Sequence[Case]
+    plan: Sequence[Step]
+    say: Callable[[str], None]
+    counts: Counter[str] = field(default_factory=Counter)
+    arrived: list[Path] = field(default_factory=list)
+    seconds_a_file: float = 0.004
+    seconds_a_build: float = 15.0
+
+    def __post_init__(self) -> None:
+        # What concerns a case alone follows from its own number, so that it is the same when the case is replayed alone.
+        self.rnd = random.Random(f"{self.prove_seed} {self.cases[0].number} history")
+        for case in self.cases:
+            arrange_arrivals(self.prove_seed, case, len(self.plan))
+
+    def run(self) -> None:
+        for number, step in enumerate(self.plan):
+            new = self._arrive(number)
+            started = time.monotonic()
+            with contextlib.ExitStack() as stack:
+                for name in step.disturbances:
+                    self._disturb(name, new, stack)
+                self._load(step, self._paths(new))
+            loaded = time.monotonic()
+            self._build(step)
+            self.say(
+                f"  step {number + 1}: {len(new)} files, {'+'.join((*step.disturbances, 'load'))} {step.load} "
+                f"{loaded - started:.1f} s, build {step.build} {time.monotonic() - loaded:.1f} s"
+            )
+        self.load([str(self.root)])
+        self.build()
+
+    # --- files ---------------------------------------------------------------------------------------------------------
+
+    def _arrive(self, step: int) -> list[Path]:
+        new: list[Path] = []
+        for case in self.cases:
+            for file in case.files:
+                due = [version for version, arrival in enumerate(file.arrivals) if arrival == step]
+                if due:
+                    new.append(write(self.root, file, due[-1], self._stamp(case, file, due[-1])))
+        self.arrived = sorted({*self.arrived, *new})
+        return new
+
+    def _stamp(self, case: Case, file: CaseFile, version: int) -> int | None:
+        rnd = random.Random(f"{self.prove_seed} {case.number} {file.path} stamp")
+        return None if rnd.random() < 0.2 else OLD + 100 * rnd.randrange(1_000_000) + version
+
+    def _paths(self, new: Sequence[Path]) -> list[str]:
+        """What the load is given: whole feeds or single files, in any order, some again, some not at all."""
+        there = [path for path in new if path.exists()]
+        named = [str(path) for path in there if self.rnd.random() < 0.9]
+        named += [str(path) for path in self.rnd.sample(self.arrived, len(self.arrived) // 10) if path.exists()]
+        named += [str(self._feed_folder(path)) for path in there if self.rnd.random() < 0.02]
+        self.rnd.shuffle(named)
+        return named
+
+    def _feed_folder(self, path: Path) -> Path:
+        return self.root / path.relative_to(self.root).parts[0]
+
+    @contextlib.contextmanager
+    def _away(self, new: Sequence[Path]) -> Iterator[None]:
+        """Files that were loaded are not there for a while; they come back as they were."""
+        place = self.root.with_name("away")
+        away = []
+        for path in set(self.arrived) - set(new):
+            if self.rnd.random() < 0.4:
+                target = place / path.relative_to(self.root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+                away.append((path, target))
+        self.counts["files away"] += len(away)
+        yield
+        for path, target in away:
+            target.rename(path)
+
+    # --- disturbances --------------------------------------------------------------------------------------------------
+
+    def _disturb(self, name: str, new: Sequence[Path], stack: contextlib.ExitStack) -> None:
+        self.counts[name.replace("_", " ")] += name != "files_away"
+        server = Server(self.home)
+        match name:
+            case "restart":
+                server.stop()
+                server.start()
+            case "crash":
+                pid = server.status().pid
+                assert pid is not None, "the database does not run"
+                os.kill(pid, signal.SIGKILL)
+                server.start()
+            case "no_dlt_folder":
+                shutil.rmtree(self.home / "dlt", ignore_errors=True)
+            case "files_away":
+                stack.enter_context(self._away(new))
+            case "clean":
+                _finish(_velib("clean"), "velib clean")
+
+    # --- loads ---------------------------------------------------------------------------------------------------------
+
+    def _load(self, step: Step, paths: Sequence[str]) -> None:
+        if not paths or step.load == "none":
+            return
+        if step.load == "plain":
+            self.load(paths)
+            return
+        batch = ("--batch", str(self.rnd.choice([len(paths), max(50, len(paths) // 3)])))
+        if step.load == "two":
+            half = 2 * len(paths) // 3
+            both = [_velib("load", *batch, *paths[:half]), _velib("load", *batch, *paths[-half:])]
+            for process in both:
+                _finish(process, "one of two loads", allowed=(0, 3))
+            self.counts["loads"] += 2
+            return
+        process = _velib("load", *batch, *paths)
+        usual = 1.5 + len(paths) * self.seconds_a_file
+        self.counts["killed loads"] += _kill(process, "velib load", step.moments[0] * usual, whole_group=True)
+
+    def load(self, paths: Sequence[str], in_order: bool = False) -> None:
+        """A load in this process, with spans and batches of any size."""
+        rnd, span = self.rnd, loading.SPAN
+        options = loading.LoadOptions(
+            time_zone=ZoneInfo("Europe/Paris"),
+            batch_files=loading.DEFAULT_BATCH_FILES if in_order else rnd.choice([4096, 4096, max(50, len(paths) // 2)]),
+            workers=1,
+        )
+        try:
+            loading.SPAN = span if in_order else rnd.choice([3, 7, span])
+            summary = loading.load(paths, options)
+        finally:
+            loading.SPAN = span
+        self.counts["loads"] += 1
+        if summary.files > 500:
+            self.seconds_a_file = summary.seconds / summary.files
+
+    # --- builds --------------------------------------------------------------------------------------------------------
+
+    def _build(self, step: Step) -> None:
+        if step.build == "whole":
+            self.build()
+        elif step.build != "none":
+            process = _velib("build", *MODELS)
+            died = _kill(process, "dbt", step.moments[1] * self.seconds_a_build, whole_group=step.build == "killed")
+            self.counts["killed builds"] += died
+
+    def build(self, *arguments: str) -> None:
+        """A build to its end."""
+        started = time.monotonic()
+        _finish(_velib("build", *MODELS, *arguments), "velib build")
+        self.counts["builds"] += 1
+        if not arguments:
+            self.seconds_a_build = time.monotonic() - started
+
+
+def velib(*arguments: str) -> None:
+    """Run a command to its end. Raises ProofError with its output when it fails."""
+    _finish(_velib(*arguments), f"velib {arguments[0]}")
+
+
+def _velib(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "warehouse.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=settings.project_root(),
+        start_new_session=True,  # a group of its own, to be killed whole
+    )
+
+
+def _finish(process: subprocess.Popen[str], what: str, allowed: tuple[int, ...] = (0,)) -> None:
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    if process.returncode not in allowed:
+        raise ProofError(f"{what} ended with {process.returncode}:\n{output[-4000:]}")
+
+
+def _kill(process: subprocess.Popen[str], session: str, after: float, whole_group: bool) -> bool:
+    """Kill it so long after it has come to the database. Whether it was still alive then."""
+    _wait_for(session, process)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(after)
+    alive = process.poll() is None
+    if alive and whole_group:
+        os.killpg(process.pid, signal.SIGKILL)
+    elif alive:
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+    return alive
+
+
+def _wait_for(session: str, process: subprocess.Popen[Any]) -> None:
+    """Until the process has a session in the database, or has ended."""
+    give_up = time.monotonic() + PATIENCE
+    with contextlib.closing(connect("proof", autocommit=True)) as connection, connection.cursor() as cursor:
+        while process.poll() is None and time.monotonic() < give_up:
+            cursor.execute("select from pg_stat_activity where application_name = %s", (session,))
+            if cursor.rowcount:
+                return
+            time.sleep(0.02)

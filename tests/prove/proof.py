@@ -1,0 +1,153 @@
+"""The proof of one batch of cases: a history, and three ways to see that it left no trace.
+
+What the history built is held against brute force over the files, against a full refresh of the same raw data, and
+against one load in order into an empty database. Then the data tests run, since such data must pass them too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reference.compare import FACTS, differences, mart_rows
+from reference.network import Archive, read_files
+
+from prove import marts
+from prove.case import Case, make_case, owner
+from prove.history import History, make_plan, velib
+from prove.shapes import TWIN, shape_of
+from warehouse.database import connect
+
+# A batch's plan belongs to its number, so this must not change between a failure and its replay.
+BATCH = 300
+
+
+@dataclass
+class Result:
+    """What a batch came to. `faults` is empty where the invariant holds."""
+
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def cases_of(prove_seed: int, numbers: Sequence[int]) -> list[Case]:
+    """The cases of these numbers."""
+    return [make_case(prove_seed, number, shape_of(prove_seed, number)) for number in numbers]
+
+
+def with_twin(number: int) -> list[int]:
+    """A case and the one that shares its stations and bikes, where there is one."""
+    named = owner(number)
+    return [named, named + 1] if named % TWIN == TWIN - 2 else [number]
+
+
+def prove(prove_seed: int, numbers: Sequence[int], home: Path, root: Path, say: Callable[[str], None]) -> Result:
+    """Prove the invariant on the cases of these numbers, all of one batch, in the warehouse of `home`: it is emptied."""
+    return _Proof(prove_seed, numbers, home, root, say).run()
+
+
+class _Proof:
+    def __init__(
+        self, prove_seed: int, numbers: Sequence[int], home: Path, root: Path, say: Callable[[str], None]
+    ) -> None:
+        self.prove_seed, self.home, self.root, self.say = prove_seed, home, root, say
+        self.cases = cases_of(prove_seed, numbers)
+        self.owners = marts.owners_of(self.cases)
+        self.result = Result()
+        plan = make_plan(prove_seed, numbers[0] // BATCH)
+        self.history = History(prove_seed, home, root, self.cases, plan, say)
+
+    def run(self) -> Result:
+        result = self.result
+        shutil.rmtree(self.root, ignore_errors=True)
+        with _cursor() as cursor:
+            _drop(cursor)
+        with self._timed("the history"):
+            self.history.run()
+        with self._timed("brute force"):
+            archive = read_files([self.root])
+            self._check_files(archive)
+            self._check_facts(archive)
+        with self._timed("a full refresh"):
+            with _cursor() as cursor:
+                marts.keep(cursor)
+            self.history.build("--full-refresh")
+            self._check_same("a full refresh")
+        with self._timed("one load in order"):
+            with _cursor() as cursor:
+                _drop(cursor)
+            self.history.load([str(self.root)], in_order=True)
+            self.history.build()
+            self._check_same("one load in order")
+        if not result.faults:
+            with self._timed("the data tests"):
+                velib("build", "--full", "--resource-type", "test")
+        result.counts = self.history.counts
+        result.counts["cases"] = len(self.cases)
+        result.counts["files"] = sum(len(case.files) for case in self.cases)
+        return result
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.say(f"  {what}: {time.monotonic() - started:.1f} s")
+
+    def _check_same(self, there: str) -> None:
+        with _cursor() as cursor:
+            found = marts.differences(cursor, self.owners, there)
+        if found:
+            self.result.faults.append(f"the mart of this history differs from that of {there}:\n{marts.report(found)}")
+
+    def _check_facts(self, archive: Archive) -> None:
+        with _cursor() as cursor:
+            for fact in FACTS.values():
+                expected = [row for snapshots in archive.feeds.values() for row in fact.make(snapshots)]
+                differing = differences(fact, mart_rows(cursor, fact), expected)
+                if differing:
+                    self.result.faults.append(f"brute force finds other rows in {differing}")
+                self.history.counts[fact.table.removeprefix("fct_").replace("_", " ")] += len(expected)
+            cursor.execute("select count(*), count(distinct trip_id) from mart.fct_trips")
+            rows, ids = cursor.fetchone()
+            if rows != ids:
+                self.result.faults.append(f"{rows} trips have {ids} ids")
+
+    def _check_files(self, archive: Archive) -> None:
+        """Each file is a snapshot, a duplicate of one, or in quarantine."""
+        refused, snapshots, copies = {str(path) for path in archive.unacceptable}, {}, set()
+        for (feed, captured_at), claims in archive.claims.items():
+            smallest = min(claims.values())
+            snapshots[feed, captured_at] = smallest
+            refused |= {str(path) for path, digest in claims.items() if digest != smallest}
+            copies |= {str(path) for path, digest in claims.items() if digest == smallest}
+        with _cursor() as cursor:
+            cursor.execute("select path from raw.quarantined_files where resolved_at is null")
+            self._check_set("quarantined files", {path for (path,) in cursor}, refused)
+            cursor.execute("select feed, snapshot_at from mart.fct_snapshots")
+            self._check_set("snapshots", set(cursor.fetchall()), set(snapshots))
+            cursor.execute("select path from raw.duplicate_files")
+            self._check_set("duplicates that are none", {path for (path,) in cursor} - copies, set())
+
+    def _check_set(self, what: str, found: set[Any], expected: set[Any]) -> None:
+        if found != expected:
+            self.result.faults.append(
+                f"{what}: missing {sorted(map(str, expected - found))[:5]}, "
+                f"unexpected {sorted(map(str, found - expected))[:5]}"
+            )
+
+
+@contextlib.contextmanager
+def _cursor() -> Iterator[Any]:
+    with contextlib.closing(connect("proof")) as connection, connection.cursor() as cursor:
+        yield cursor
+        connection.commit()
+
+
+def _drop(cursor: Any) -> None:
+    cursor.execute("drop schema if exists raw, staging, intermediate, mart, compat cascade")
