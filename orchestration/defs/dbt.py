@@ -24,7 +24,7 @@ class DbtBuildConfig(dg.Config):
 @dbt_assets(manifest=_manifest, project=_project, dagster_dbt_translator=LayerTranslator(), name="dbt_build")
 def models(context: dg.AssetExecutionContext, config: DbtBuildConfig, dbt: Dbt, warehouse: Warehouse) -> Iterator[Any]:
     arguments = build_arguments(full_refresh=config.full_refresh)
-    with warehouse.connect() as connection, dbt.stream(arguments, context) as events:
+    with warehouse.connect() as connection, dbt.stream(arguments, context, connection) as events:
         yield from with_table_metadata(events, connection, _manifest)
 
 

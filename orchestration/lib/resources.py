@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from dagster_dbt import DbtCliResource
 from dagster_dbt.compat import DBT_PYTHON_VERSION
+from dagster_dbt.errors import DagsterDbtError
 
-from warehouse import files, settings
+from warehouse import dbt_process, settings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -33,30 +34,36 @@ class Dbt(dg.ConfigurableResource):
     """dbt on the warehouse, with the files and the lock of `velib build`: of the two, one runs at a time."""
 
     @contextlib.contextmanager
-    def stream(self, arguments: Sequence[str], context: dg.AssetExecutionContext) -> Iterator[Iterator[Any]]:
+    def stream(
+        self, arguments: Sequence[str], context: dg.AssetExecutionContext, connection: "Connection"
+    ) -> Iterator[Iterator[Any]]:
         """The events of a dbt run on what the context selects. Leaving it early ends dbt."""
         from warehouse import dbt_profile
-        from warehouse.database import database_url
 
-        database_url()
         dbt_profile.require()
         os.environ.update(settings.child_environment())  # dbt runs in its own folder: the home must be absolute
-        folder = settings.velib_home() / "dbt"
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.locked(folder / "lock", lambda: context.log.info("waiting for another build to end")):
-            client = _DbtCli(
-                project_dir=str(settings.dbt_project()),
-                profiles_dir=str(settings.dbt_project()),
-                dbt_executable=dbt_executable(),
-            )
-            # The target folder of `velib build`: dbt then parses only what has changed since either ran.
-            invocation = client.cli(arguments, context=context, target_path=folder / "target")
-            try:
-                yield invocation.stream()
-            finally:
-                if invocation.process.poll() is None:
-                    invocation.process.terminate()
-                    invocation.process.wait()
+        # It is dbt's process that waits; what that says stands in the run's raw output only.
+        if (pid := dbt_process.holder(connection)) is not None:
+            context.log.info(f"waiting for another build to end (pid {pid})")
+        program, *options = dbt_process.command()
+        client = _DbtCli(
+            project_dir=str(settings.dbt_project()),
+            profiles_dir=str(settings.dbt_project()),
+            dbt_executable=program,
+            global_config_flags=options,
+        )
+        # The target folder of `velib build`: dbt then parses only what has changed since either ran.
+        invocation = client.cli(arguments, context=context, target_path=dbt_process.folder() / "target")
+        try:
+            yield invocation.stream()
+        except DagsterDbtError as error:
+            if refusal := dbt_process.refusal(str(error)):
+                raise dg.Failure(refusal) from None
+            raise
+        finally:
+            if invocation.process.poll() is None:
+                invocation.process.terminate()
+                invocation.process.wait()
 
 
 class _DbtCli(DbtCliResource):

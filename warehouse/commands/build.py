@@ -2,16 +2,15 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
-from warehouse import files, settings
+from warehouse import dbt_process, settings
 from warehouse.errors import VelibError
 
 _TAIL = 40
@@ -42,44 +41,42 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, arguments: Sequ
         extra += ["--select", *selection.split()]
     if not full:
         extra += ["--exclude", "tag:full"]
-    _folder().mkdir(parents=True, exist_ok=True)
-    # One build at a time. dbt inherits the lock: should we be killed and dbt live on, the next build waits for it.
-    with files.locked(_folder() / "lock", lambda: click.echo("waiting for another build to end …", err=True)) as lock:
-        _results_file().unlink(missing_ok=True)
-        started = time.monotonic()
-        code, problems = _run(_command(extra), lock)
-        _close(code, problems, _results(), time.monotonic() - started)
-    if code != 0:
-        raise SystemExit(2 if any(line.startswith("Usage: dbt") for line in problems) else 1)
+    run = _run(_command(extra))
+    if run.code != 0 and (refusal := dbt_process.refusal("\n".join(run.problems))):
+        raise VelibError(refusal)
+    _close(run)
+    if run.code != 0:
+        raise SystemExit(2 if any(line.startswith("Usage: dbt") for line in run.problems) else 1)
+
+
+@dataclass
+class _Run:
+    """What became of a run of dbt: its exit code, its own name for the run, what it had to complain about, how long it took."""
+
+    code: int = 0
+    invocation_id: str = ""
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def _command(extra: Sequence[str]) -> list[str]:
+    folder = dbt_process.folder()
     return [
-        *(_dbt(), "--log-format", "json", "--log-level", "info", "build"),
+        *(*dbt_process.command(), "--log-format", "json", "--log-level", "info", "build"),
         *("--exclude-resource-type", "unit_test"),  # they test the SQL, not the data: `make test` runs them
-        *("--target-path", str(_folder() / "target"), "--log-path", str(_folder() / "logs")),
+        *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         *extra,
     ]
 
 
-def _dbt() -> str:
-    beside = Path(sys.executable).parent / "dbt"
-    if not beside.exists():
-        raise VelibError("dbt is not installed: run `make install`")
-    return str(beside)
-
-
-def _folder() -> Path:
-    """dbt's own files, one set a warehouse: two warehouses may be built at the same time."""
-    return settings.velib_home() / "dbt"
-
-
-def _run(command: Sequence[str], lock: int) -> tuple[int, list[str]]:
-    """Run dbt with a progress bar; its exit code and what it had to complain about."""
+def _run(command: Sequence[str]) -> _Run:
+    """Run dbt with a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    problems: list[str] = []
+    run = _Run()
+    started = time.monotonic()
+    waited = False
     tail: deque[str] = deque(maxlen=_TAIL)
     console = Console(stderr=True)
     columns = (
@@ -93,7 +90,6 @@ def _run(command: Sequence[str], lock: int) -> tuple[int, list[str]]:
         command,
         cwd=settings.dbt_project(),
         env=settings.child_environment({"DBT_PROFILES_DIR": str(settings.dbt_project())}),
-        pass_fds=(lock,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -106,16 +102,24 @@ def _run(command: Sequence[str], lock: int) -> tuple[int, list[str]]:
         task = progress.add_task("reading the models", total=None)
         for event in _events(process.stdout):
             message, level, data = event["message"], event["level"], event["data"]
+            if message == dbt_process.WAITING:
+                progress.console.print(message)
+                waited = True
+                continue
+            if waited:
+                started, waited = time.monotonic(), False
             tail.append(message)
+            run.invocation_id = event["invocation_id"] or run.invocation_id
             if level == "error" or (level == "warn" and "index" in data):
-                problems.append(message)
+                run.problems.append(message)
             if isinstance(data.get("index"), int) and isinstance(data.get("total"), int):
                 progress.update(
                     task, total=data["total"], completed=data["index"] - 1, description="building and testing"
                 )
-    if process.returncode != 0 and not problems:
-        problems = list(tail)
-    return process.returncode, problems
+    run.code, run.seconds = process.returncode, time.monotonic() - started
+    if run.code != 0 and not run.problems:
+        run.problems = list(tail)
+    return run
 
 
 def _events(lines: Iterator[str] | Any) -> Iterator[dict[str, Any]]:
@@ -126,30 +130,30 @@ def _events(lines: Iterator[str] | Any) -> Iterator[dict[str, Any]]:
             yield {
                 "message": info.get("msg") or "",
                 "level": info.get("level") or "info",
+                "invocation_id": info.get("invocation_id"),
                 "data": event.get("data") or {},
             }
         except (ValueError, KeyError, TypeError):
             text = line.rstrip()  # a traceback, or a library's warning
             if text:
-                yield {"message": text, "level": "info", "data": {}}
+                yield {"message": text, "level": "info", "invocation_id": None, "data": {}}
 
 
-def _results_file() -> Path:
-    return _folder() / "target" / "run_results.json"
+def _results(invocation_id: str) -> list[dict[str, Any]]:
+    """dbt's results; none where it did not get so far: the file is an earlier run's then."""
+    try:
+        written = json.loads((dbt_process.folder() / "target" / "run_results.json").read_text())
+    except FileNotFoundError:
+        return []
+    return list(written["results"]) if written["metadata"]["invocation_id"] == invocation_id else []
 
 
-def _results() -> list[dict[str, Any]]:
-    if not _results_file().exists():
-        return []  # dbt did not get so far
-    return list(json.loads(_results_file().read_text())["results"])
-
-
-def _close(code: int, problems: Sequence[str], results: Sequence[dict[str, Any]], seconds: float) -> None:
-    for problem in problems:
+def _close(run: _Run) -> None:
+    for problem in run.problems:
         if problem.strip():
             click.echo(problem.rstrip(), err=True)
     counts: Counter[tuple[str, bool]] = Counter()
-    for result in results:
+    for result in _results(run.invocation_id):
         kind = result["unique_id"].partition(".")[0]
         if kind not in ("model", "seed", "test"):
             continue  # an exposure does nothing, and dbt says so
@@ -158,6 +162,6 @@ def _close(code: int, problems: Sequence[str], results: Sequence[dict[str, Any]]
     parts = [f"{counts['models', True]} models and seeds built", f"{counts['tests', True]} tests passed"]
     if failed:
         parts.append(f"{failed} failed or skipped")
-    click.echo(f"{'built' if code == 0 else 'build failed'}: {', '.join(parts)}, {seconds:.1f} s")
-    if code != 0:
-        click.echo(f"dbt's whole log: {_folder() / 'logs' / 'dbt.log'}", err=True)
+    click.echo(f"{'built' if run.code == 0 else 'build failed'}: {', '.join(parts)}, {run.seconds:.1f} s")
+    if run.code != 0:
+        click.echo(f"dbt's whole log: {dbt_process.folder() / 'logs' / 'dbt.log'}", err=True)

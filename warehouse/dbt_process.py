@@ -1,0 +1,118 @@
+"""dbt, one at a time a database: `python -P -m warehouse.dbt_process ARGUMENTS` is `dbt ARGUMENTS` under the lock on builds.
+
+The lock is one of PostgreSQL's, a session's, held by the very process that dbt runs in. So it lives exactly as long as that
+dbt does, whoever started it and whoever of them was killed. dbt itself could not hold it: it closes a hook's connection.
+Plain `dbt build` takes no lock, but looks at this one (dbt_project/macros/guards.sql).
+
+What of dbt's own files the home holds (its target folder) is under a file lock, for one home may be used for two databases.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+from warehouse import files, settings
+from warehouse.errors import VelibError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# Our number of PostgreSQL's advisory locks. dbt_project/macros/guards.sql has it too.
+BUILD_LOCK = 0x7E11B_B11D
+# By this the macros know that the lock's holder is their own process: its backend's pid.
+HOLDER = "VELIB_BUILD_LOCK_HOLDER"
+WAITING = "waiting for another build to end …"
+
+_LOOK_AGAIN_SECONDS = 0.2
+
+
+def command() -> list[str]:
+    """What to put before dbt's arguments. Without the working folder in Python's path: dbt's is full of common names."""
+    return [sys.executable, "-P", "-m", "warehouse.dbt_process"]
+
+
+def folder() -> "Path":
+    """dbt's own files, one set a warehouse."""
+    return settings.velib_home() / "dbt"
+
+
+def holder(connection: "Connection") -> int | None:
+    """The backend that holds the lock on builds, None when nobody builds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select pid from pg_locks
+            where locktype = 'advisory' and granted and objsubid = 1 and classid = %s and objid = %s
+                and database = (select oid from pg_database where datname = current_database())
+            """,
+            (BUILD_LOCK >> 32, BUILD_LOCK & 0xFFFFFFFF),
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def refusal(text: str) -> str | None:
+    """The one line in what a failed run said that is all the user needs: our macros' (guards.sql) or this module's."""
+    found = re.search(r"^(?:\s*refused|error): (.+)$", text, re.MULTILINE)
+    return None if found is None else found[1].strip()
+
+
+@contextlib.contextmanager
+def build_lock(when_waiting: Callable[[], None]) -> Iterator[int]:
+    """Hold the lock on builds of the warehouse's database; gives the backend that does. `when_waiting` is called once."""
+    from warehouse.database import connect
+
+    with contextlib.closing(connect("velib build", autocommit=True)) as connection, connection.cursor() as cursor:
+        # A server may end sessions that are idle for long, as this one is while dbt works.
+        cursor.execute("select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'")
+        parent = os.getppid()
+        # Looked for again and again, since waiting in the server could not be interrupted by Ctrl-C.
+        while True:
+            cursor.execute("select pg_try_advisory_lock(%s), pg_backend_pid()", (BUILD_LOCK,))
+            is_ours, pid = cursor.fetchone()
+            if is_ours:
+                break
+            when_waiting()
+            when_waiting = _nothing
+            time.sleep(_LOOK_AGAIN_SECONDS)
+            if os.getppid() != parent:
+                raise VelibError("whoever asked for this build is gone")
+        yield pid
+
+
+def main() -> NoReturn:
+    said: list[str] = []
+
+    def say_once() -> None:
+        if not said:
+            said.append(WAITING)
+            print(WAITING, file=sys.stderr, flush=True)  # noqa: T201
+
+    try:
+        with contextlib.ExitStack() as held:
+            os.environ[HOLDER] = str(held.enter_context(build_lock(say_once)))
+            folder().mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.locked(folder() / "lock", say_once))
+            try:
+                from dbt.cli.main import cli
+            except ModuleNotFoundError as error:
+                raise VelibError("dbt is not installed: run `make install`") from error
+            sys.argv[0] = "dbt"
+            cli(prog_name="dbt")
+    except VelibError as error:
+        sys.exit(f"error: {error}")
+    raise AssertionError("dbt's command line ends with SystemExit")
+
+
+def _nothing() -> None:
+    pass
+
+
+if __name__ == "__main__":
+    main()
