@@ -1,11 +1,13 @@
 {#-
-    What has to be there before the first model: the tables of the raw schema (empty, when nothing has been loaded yet, so that
+    What has to be there before the first model, once nothing speaks against the run (guards.sql): the tables of the raw schema (empty, when nothing has been loaded yet, so that
     dbt builds on a fresh database too), the watermarks of the incremental models, and the role that reads the mart.
 -#}
 {% macro prepare_database() %}
     {% if execute and flags.WHICH in ('run', 'build', 'test', 'snapshot', 'seed') %}
+        {% do refuse_unsafe_run() %}
         {% do run_query(create_missing_raw_tables()) %}
         {% do run_query(create_watermarks()) %}
+        {% if builds_models() %}{% do run_query(adopt_watermarks()) %}{% endif %}
         {% do run_query(create_reader()) %}
     {% endif %}
     select 1

@@ -1,7 +1,8 @@
 {#-
     How far each incremental model has applied the change sets. The loader numbers change sets in the order in which loads are
     completed, so "what is new" is one comparison. A model and its watermark are committed together (the post-hook runs in the
-    model's transaction): a build killed anywhere is made up for by the next.
+    model's transaction): a build killed anywhere is made up for by the next. Beside it stands what the model was built from, by
+    which version of the models, and with which vars: guards.sql refuses to add to what was built otherwise.
 -#}
 {% macro create_watermarks() %}
     create schema if not exists intermediate;
@@ -9,6 +10,41 @@
         model_name text primary key,
         change_set_id integer not null
     );
+    do $$
+    begin
+        -- Not `add column if not exists`: that would lock the table, and wait for whoever reads it, at each build.
+        if not exists (
+            select 1
+            from pg_attribute
+            where attrelid = 'intermediate.build_watermarks'::regclass and attname = 'vars_fingerprint'
+        ) then
+            alter table intermediate.build_watermarks
+                add column raw_id uuid,
+                add column models_version integer,
+                add column vars_fingerprint text;
+        end if;
+    end
+    $$;
+{% endmacro %}
+
+{#- Watermarks without a past: a mart of before these columns, or one that was built before the raw schema had a name. -#}
+{% macro adopt_watermarks() %}
+    {% set raw_id = current_raw_id() %}
+    update intermediate.build_watermarks
+    set
+        raw_id = coalesce(raw_id, {{ raw_id }}),
+        models_version = coalesce(models_version, 1),
+        vars_fingerprint = coalesce(vars_fingerprint, {{ dbt.string_literal(dbt.escape_single_quotes(vars_fingerprint())) }})
+    where
+        raw_id is distinct from coalesce(raw_id, {{ raw_id }})
+        or models_version is null
+        or vars_fingerprint is null
+{% endmacro %}
+
+{#- The raw schema's name as SQL; null where nothing was loaded yet. -#}
+{% macro current_raw_id() %}
+    {% set raw_id = raw_layout().raw_id if execute else none %}
+    {{ return("cast('" ~ raw_id ~ "' as uuid)" if raw_id else 'cast(null as uuid)') }}
 {% endmacro %}
 
 {#- Whether `model_name` is there to be added to: false before its first build, and when it is to be built anew. -#}
@@ -35,9 +71,18 @@
 
 {#- Post-hook: `through` is a query for the last change set that the model has now applied. -#}
 {% macro advance_watermark(through) %}
-    insert into intermediate.build_watermarks (model_name, change_set_id)
-    select '{{ this.identifier }}', coalesce(({{ through }}), 0)
-    on conflict (model_name) do update set change_set_id = excluded.change_set_id
+    insert into intermediate.build_watermarks (model_name, change_set_id, raw_id, models_version, vars_fingerprint)
+    select
+        '{{ this.identifier }}',
+        coalesce(({{ through }}), 0),
+        {{ current_raw_id() }},
+        {{ var('models_version') }},
+        {{ dbt.string_literal(dbt.escape_single_quotes(vars_fingerprint())) }}
+    on conflict (model_name) do update set
+        change_set_id = excluded.change_set_id,
+        raw_id = excluded.raw_id,
+        models_version = excluded.models_version,
+        vars_fingerprint = excluded.vars_fingerprint
 {% endmacro %}
 
 {% macro through_snapshots() -%}
