@@ -33,6 +33,7 @@ _OTHER_MAGIC = {
     b"\x04\x22\x4d\x18": "compressed with lz4",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x1f\x9d": "compressed with compress",
+    MAGIC: "gzipped twice",
 }
 
 # PostgreSQL's index takes 2,704 bytes of a path and a hash.

@@ -137,7 +137,7 @@ def _place(path: str, whole: str) -> str:
 
 
 def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]
 
 
 def _lone_surrogate(data: Any) -> bool:
