@@ -21,7 +21,7 @@
 -- depends_on: {{ ref('int_station_status_scope') }}
 -- Each station's status over time, observed or not. Steps:
 --   1. events: what the change sets state, and of the old rows those that nothing new replaces;
---   2. before a station's first listing it was unobserved: one event since ever;
+--   2. before a station's first listing it was unobserved: one event since ever (`beginnings`);
 --   3. a collection gap ends the status of a listed station at the last snapshot before it, and states it anew after it;
 --   4. each event lasts until the next.
 -- A status first seen at the last snapshot before a gap lasts no time: valid_from = valid_to. fct_station_status leaves it out.
@@ -116,13 +116,34 @@ events as (
     {% endif %}
 ),
 
-since_ever as (
-    select distinct
+beginnings as (
+    select
         events.feed,
         events.station_code,
-        {{ since_ever() }} as valid_from,
         events.from_at,
-        events.to_at,
+        events.to_at
+    from events
+    where events.from_at = {{ since_ever() }}
+    {% if is_incremental() %}
+        union all
+        -- What is new may all lie before the first listing: that one then stands where the stretch ends.
+        select
+            scope.feed,
+            scope.station_code,
+            scope.from_at,
+            scope.to_at
+        from {{ ref('int_station_status_scope') }} as scope
+        where scope.from_at = {{ since_ever() }} and scope.to_at < {{ forever() }}
+    {% endif %}
+),
+
+since_ever as (
+    select distinct
+        beginnings.feed,
+        beginnings.station_code,
+        beginnings.from_at as valid_from,
+        beginnings.from_at,
+        beginnings.to_at,
         cast(null as timestamptz) as next_gap_end_at,
         false as is_listed,
         {% for column in status %}
@@ -130,8 +151,7 @@ since_ever as (
                 null as {{ 'text' if column == 'state' else 'boolean' if column.startswith('is_') else 'smallint' }}
             ) as {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
-    from events
-    where events.from_at = {{ since_ever() }}
+    from beginnings
 ),
 
 stated as (
