@@ -25,6 +25,8 @@ from ingestion.timeline import LoadedSnapshot, Slot
 # A file changed so short a time before it was read may change again within its time stamp's grain: such a stamp is not
 # kept, and the next load compares the content instead (as git does with its index).
 RACY_NANOSECONDS = 2_000_000_000
+# A detail is read in a line of a table; the longest holds a path, which may have 2,000 characters before they are escaped.
+MAX_DETAIL_LENGTH = 2500
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,7 @@ class _Span:
                 payload.file,
                 payload.content_hash,
                 "conflicting_capture_time",
-                f"{_one_line(winning_path)} has the same capture time and another content",
+                _one_line(f"another content has the same capture time and counts: {winning_path}"),
                 self.expected.feed,
                 slot.captured_at,
             )
@@ -325,9 +327,10 @@ class _Span:
             raise _MissingContentError from None
 
 
-def _one_line(path: str) -> str:
-    """A path in a detail: a file's name may hold line breaks, and whatever a terminal obeys."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in path)
+def _one_line(detail: str) -> str:
+    """A detail with a path in it: a file's name may hold line breaks, and whatever a terminal obeys."""
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in detail)
+    return shown if len(shown) <= MAX_DETAIL_LENGTH else f"{shown[: MAX_DETAIL_LENGTH - 1]}…"
 
 
 def _loaded(slot: Slot) -> LoadedSnapshot:
