@@ -63,13 +63,13 @@ def load_tables(
             failure.append(error)
             raise
 
-    pipeline = dlt.pipeline(
-        PIPELINE,
-        destination=dlt.destinations.postgres(credentials=complete_url(database_url)),
-        dataset_name=DATASET,
-        pipelines_dir=str(work_folder),
-    )
     try:
+        pipeline = dlt.pipeline(
+            PIPELINE,
+            destination=dlt.destinations.postgres(credentials=complete_url(database_url)),
+            dataset_name=DATASET,
+            pipelines_dir=str(work_folder),
+        )
         info = pipeline.run(
             dlt.resource(change_sets, name="snapshots", write_disposition="append"), loader_file_format="parquet"
         )
@@ -77,11 +77,29 @@ def load_tables(
     except PipelineStepFailed as error:
         if failure:
             raise failure[0] from None
+        if error.step != "load" and (refused := _refused_by_the_system(error)):
+            raise _cannot_write(work_folder.parent, refused) from error
         raise VelibError(
             f"the database did not take the load (step {error.step}): {_cause(error.exception)}; "
             "nothing of this batch counts, load again"
         ) from error
+    except OSError as error:  # before its first step dlt writes down its state
+        raise _cannot_write(work_folder.parent, error) from error
     return str(info.loads_ids[0])
+
+
+def _refused_by_the_system(error: BaseException | None) -> OSError | None:
+    """The error of the operating system that an error of dlt comes from, if it does: a full disk, for instance."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _cannot_write(folder: Path, error: OSError) -> VelibError:
+    why = error.strerror or str(error)
+    return VelibError(f"cannot write to {folder}: {why}; nothing of this batch counts, load again")
 
 
 def _cause(error: BaseException) -> str:
@@ -98,14 +116,17 @@ def work_folder() -> Iterator[Path]:
     A lock on the folder itself says that its process lives: a process id would say nothing to another container.
     """
     root = velib_home() / "dlt"
-    root.mkdir(parents=True, exist_ok=True)
-    with _locked(root):  # nobody sweeps away a folder that is made but not yet locked
-        for left in root.iterdir():
-            with suppress(OSError), _locked(left, wait=False):
-                shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
-        held = ExitStack()
-        held.enter_context(_locked(folder))
+    held = ExitStack()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root):  # nobody sweeps away a folder that is made but not yet locked
+            for left in root.iterdir():
+                with suppress(OSError), _locked(left, wait=False):
+                    shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+            held.enter_context(_locked(folder))
+    except OSError as error:
+        raise _cannot_write(root, error) from error
     with held:
         try:
             yield folder
