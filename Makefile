@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format ui docs clean lock
+.PHONY: help install demo test prove lint format ui docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,10 @@ demo: install ## a day of a small city: simulated, loaded, built, summed up
 
 test: install ## all tests (ARGS='…' goes to pytest)
 	@$(BIN)/python -m pytest -n auto --dist load --maxschedchunk 1 $(ARGS)
+
+prove: install ## the same files, the same mart: N random cases (2,000), SEED and CASE replay
+	@PYTHONPATH=tests $(BIN)/python -m prove --cases $(or $(N),2000) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(CASE),--case $(CASE)) $(if $(FIRST),--first $(FIRST))
 
 lint: install ## ruff, mypy, the import rules, sqlfluff
 	$(BIN)/ruff check .

@@ -54,7 +54,7 @@ create table if not exists raw.quarantined_files (
     primary key (path, content_hash)
 );
 create table if not exists raw.duplicate_files (
-    path text primary key,
+    path text not null,
     content_hash text not null,
     feed text not null,
     snapshot_at timestamptz not null,
@@ -66,6 +66,8 @@ create table if not exists raw.duplicate_files (
 # These serve the loader's look-ups and dbt's reading of what is new. Indexes and not keys: dbt makes the tables without.
 _INDEXES = """
 create unique index if not exists loads_by_id on raw.loads (load_id);
+create unique index if not exists duplicate_files_pkey on raw.duplicate_files (path);
+create index if not exists duplicate_files_by_time on raw.duplicate_files (feed, snapshot_at);
 create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
 create index if not exists snapshots_by_file on raw.snapshots (file);
 create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);

@@ -21,6 +21,7 @@ _TABLES = {
     "bike_changes": "Bikes that are elsewhere or in another condition than in the snapshot before, or that have left.",
     "quarantined_files": "Files that cannot count, and why.",
     "loads": "The loads that were begun: what one of them wrote counts once it is complete.",
+    "duplicate_files": "Files with the content of the snapshot that counts for their capture time.",
 }
 
 
@@ -30,7 +31,7 @@ def _spec(table: str) -> dg.AssetSpec:
         deps=[landing.snapshots.key],
         description=_TABLES[table],
         group_name=GROUP,
-        kinds={"postgres"} if table == "quarantined_files" else {"dlt", "postgres"},
+        kinds={"postgres"} if table in ("quarantined_files", "duplicate_files", "loads") else {"dlt", "postgres"},
         tags=layer_tags(GROUP),
         owners=OWNERS,
     )

@@ -63,7 +63,7 @@ def make_plan(prove_seed: int, batch: int) -> list[Step]:
             tuple(name for name in DISTURBANCES if where[name] == number),
             load,
             build,
-            (rnd.uniform(0, 1.1), rnd.uniform(0, 1.0)),
+            (rnd.uniform(0, 1), rnd.uniform(0, 0.9)),
         )
         for number, (load, build) in enumerate(zip(loads, builds, strict=True))
     ]
@@ -104,7 +104,9 @@ class History:
                 f"  step {number + 1}: {len(new)} files, {'+'.join((*step.disturbances, 'load'))} {step.load} "
                 f"{loaded - started:.1f} s, build {step.build} {time.monotonic() - loaded:.1f} s"
             )
+        started = time.monotonic()
         self.load([str(self.root)])
+        self.say(f"  what is left: load {time.monotonic() - started:.1f} s")
         self.build()
 
     # --- files ---------------------------------------------------------------------------------------------------------
@@ -191,6 +193,9 @@ class History:
         process = _velib("load", *batch, *paths)
         usual = 1.5 + len(paths) * self.seconds_a_file
         self.counts["killed loads"] += _kill(process, "velib load", step.moments[0] * usual, whole_group=True)
+        again = self.rnd.sample(paths, len(paths) * self.rnd.randint(0, 2) // 2)
+        if again:
+            self.load(again)
 
     def load(self, paths: Sequence[str], in_order: bool = False) -> None:
         """A load in this process, with spans and batches of any size."""

@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
--- One row a feed and snapshot that counts.
+-- One row a feed and snapshot that counts. Of identical copies of its file the one whose path sorts first is named: which of
+-- them was loaded, and which are duplicates, is chance.
 select
     snapshots.feed,
     snapshots.snapshot_at,
@@ -13,5 +14,17 @@ select
     snapshots.bike_in_street_count,
     snapshots.bike_listed_twice_count,
     snapshots.snapshot_format,
-    snapshots.file_path
+    least(
+        snapshots.file_path,
+        -- Not a join: who does not ask for the path does not pay for it.
+        (
+            select min(copies.file_path)
+            from {{ ref('stg_duplicate_files') }} as copies
+            inner join {{ ref('stg_snapshots') }} as loaded on copies.content_hash = loaded.content_hash
+            where
+                copies.feed = snapshots.feed
+                and copies.snapshot_at = snapshots.snapshot_at
+                and loaded.change_set_id = snapshots.change_set_id
+        )
+    ) as file_path
 from {{ ref('int_snapshots') }} as snapshots

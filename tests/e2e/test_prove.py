@@ -1,0 +1,34 @@
+"""The invariant: for one set of files the mart is the same, whatever the order and batching, whatever was killed on the way.
+
+Random cases, each a feed of its own, through one random history: see tests/prove. `make prove` runs thousands.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prove.proof import prove
+
+from warehouse import settings
+from warehouse.postgres import Server
+
+pytestmark = pytest.mark.slow
+
+SEED = int(os.environ.get("VELIB_SEED", "21"))
+CASES = 300
+
+
+def test_the_mart_depends_on_the_files_alone(
+    new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = new_home()
+    monkeypatch.setenv(settings.HOME, str(home))
+    Server(home).start()
+    result = prove(SEED, range(CASES), home, tmp_path / "landing", print)
+    assert not result.faults, f"make prove SEED={SEED} CASE=…\n" + "\n".join(result.faults)
+    # A history in which nothing happens proves nothing.
+    assert result.counts["killed loads"] + result.counts["killed builds"] > 0
+    assert result.counts["trips"] > 1000
