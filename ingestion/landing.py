@@ -73,7 +73,8 @@ def list_files(paths: Sequence[str]) -> list[LandingFile]:
     """The files of folders (recursively), globs and single files, sorted by path, each once.
 
     In folders only `.json` and `.json.gz` count. Hidden and temporary files (`.x`, `*.tmp`, `*.part`) count only when
-    named outright. Pipes, sockets and devices are left out; a link that leads nowhere is listed, since a file was meant.
+    named outright. Pipes, sockets and devices are left out; a link that leads nowhere is listed, since a file was meant,
+    and so is a folder within that cannot be: it is found unreadable then.
     A path that does not exist or matches nothing is a VelibError.
     """
     found: dict[str, LandingFile] = {}
@@ -155,7 +156,9 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
         except FileNotFoundError:
             continue  # a collector may tidy up while we look
         except OSError as error:
-            raise VelibError(f"cannot list {current}: {_why(error)}") from None
+            if current == folder:
+                raise VelibError(f"cannot list {current}: {_why(error)}") from None
+            yield _usable(current, 0, None)  # as a file that cannot be read: the rest is not to wait for it
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

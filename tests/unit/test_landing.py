@@ -10,6 +10,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -310,6 +311,41 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: O
     with pytest.raises(UnreadableFile) as caught:
         read(file, MEGABYTE)
     assert (caught.value.reason, str(caught.value)) == ("unreadable", error.strerror)
+
+
+_AS_NOBODY = """
+import os, sys
+from ingestion.landing import UnreadableFile, list_files, read
+if os.geteuid() == 0:
+    os.setuid(65534)
+for file in list_files([sys.argv[1]]):
+    try:
+        print(os.path.basename(file.path), read(file, 1000))
+    except UnreadableFile as error:
+        print(os.path.basename(file.path), error.reason, error.detail)
+"""
+
+
+def test_no_permission_for_one_file_and_one_folder() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        make(folder, "a.json", "b.json", "lost+found/c.json")
+        (folder / "b.json").chmod(0)
+        (folder / "lost+found").chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, place],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        (folder / "lost+found").chmod(0o755)
+    assert done.stdout.splitlines() == [
+        "a.json b'[]'",
+        "b.json unreadable Permission denied",
+        "lost+found unreadable Permission denied",
+    ]
 
 
 def test_an_error_survives_the_way_between_processes() -> None:
