@@ -10,9 +10,9 @@ from orchestration.lib.landing_zone import LandingZone
 from orchestration.lib.resources import Dbt, Warehouse
 
 defs = dg.Definitions(
-    assets=[landing.snapshots, raw.tables, dbt.models],
-    jobs=[jobs.load_and_build, jobs.full_data_tests],
-    schedules=[jobs.every_quarter_of_an_hour],
+    assets=[landing.snapshots, raw.tables, raw.dead_rows, dbt.models],
+    jobs=[jobs.load_and_build, jobs.full_data_tests, jobs.clean],
+    schedules=[jobs.every_quarter_of_an_hour, jobs.hourly_clean],
     sensors=[sensors.landing_files],
     resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},
     # One process for a whole run: a process for each step takes seconds, and there is nothing to run side by side.

@@ -1,4 +1,4 @@
-"""The raw schema as assets: one call of `ingestion.load`, which fills all of its tables at once."""
+"""The raw schema as assets: one call of `ingestion.load`, which fills all of its tables at once, and one of `ingestion.clean`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -60,3 +60,24 @@ def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehou
             metadata = {**describe(connection, GROUP, table), **reported.get(table, {})}
             yield dg.MaterializeResult([GROUP, table], metadata=metadata)
     yield quarantine_check(summary)
+
+
+@dg.asset(
+    key=[GROUP, "dead_rows"],
+    deps=[[GROUP, table] for table in ("snapshots", "loads")],
+    description="What killed loads left in the tables: rows that count for nothing. Making this asset removes them.",
+    group_name=GROUP,
+    kinds={"postgres"},
+    tags=layer_tags(GROUP),
+    owners=OWNERS,
+)
+def dead_rows(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    from ingestion.catalog import errors_in_one_line
+    from ingestion.clean import clean
+
+    with errors_in_one_line(), warehouse.connect() as connection:
+        removed = clean(connection, lambda: context.log.info("a load is running: waiting for it"))
+    by_table = {f"rows_removed/{table}": rows for table, rows in removed.rows.items()}
+    return dg.MaterializeResult(
+        metadata={"loads_cleaned": removed.loads, "rows_removed": sum(removed.rows.values()), **by_table}
+    )

@@ -109,7 +109,10 @@ def test_the_jobs_leave_out_and_run_the_full_data_tests() -> None:
     assert others
     graph = defs.get_repository_def().asset_graph
     assets, checks = selected("load_and_build")
-    assert assets >= graph.materializable_asset_keys
+    cleaning = {dg.AssetKey(["raw", "dead_rows"])}
+    assert assets >= graph.materializable_asset_keys - cleaning
+    assert not assets & cleaning
+    assert selected("clean")[0] == cleaning
     assert {key.name for key in checks} == others | {"quarantine_not_growing"}
     assets, all_checks = selected("full_data_tests")
     assert assets == set()
@@ -118,6 +121,16 @@ def test_the_jobs_leave_out_and_run_the_full_data_tests() -> None:
     # dagster-dbt names each of them on dbt's command line. Beyond 200 it would copy the project to /tmp, run dbt there, and
     # leave the copy behind: then `Dbt.stream` has to select in fewer words, as `velib build` does.
     assert max(len(graph.materializable_asset_keys) + len(checks), len(all_checks)) <= _SELECTION_ARGS_THRESHOLD
+
+
+def test_the_cleaning_does_not_queue_up() -> None:
+    from orchestration.defs.jobs import hourly_clean
+
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(instance)
+        assert isinstance(hourly_clean(context), dg.RunRequest)
+        instance.add_run(dg.DagsterRun(job_name="clean", status=dg.DagsterRunStatus.STARTED))
+        assert isinstance(hourly_clean(context), dg.SkipReason), "one that waits for a load is enough"
 
 
 def test_a_singular_test_of_several_models_is_a_check_of_the_first() -> None:
