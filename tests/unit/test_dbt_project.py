@@ -186,7 +186,7 @@ def test_names_and_layers(models: dict[str, dict[str, Any]], manifest: dict[str,
 
 def test_sources_are_what_the_loader_writes(manifest: dict[str, Any]) -> None:
     sources = {node["name"]: node for node in manifest["sources"].values()}
-    assert set(sources) == {*TABLES, "loads"}
+    assert set(sources) == {*TABLES, "loads", "duplicate_files"}
     for table, schema in TABLES.items():
         declared = {column["name"]: column["data_type"] for column in sources[table]["columns"].values()}
         written = {field.name: TYPES[field.type] for field in schema}
