@@ -218,7 +218,10 @@ class _Loader:
         catalog.still_exclusive(self.connection)
 
     def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
-        known = catalog.known_files(self.connection, [each.file.path for each in batch])
+        paths = [each.file.path for each in batch]
+        # A folder that was closed is in quarantine like a file. It has files now, so it is not.
+        catalog.resolve_loaded(self.connection, sorted(_folders_of(paths)), datetime.now(UTC))
+        known = catalog.known_files(self.connection, paths)
         fresh: list[_Candidate] = []
         seen_again: list[str] = []
         for each in batch:
@@ -369,6 +372,16 @@ class _Loader:
         if self._folder is None:
             self._folder = self.stack.enter_context(work_folder())
         return self._folder
+
+
+def _folders_of(paths: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder and folder not in found:
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return found
 
 
 def _outcome(future: Future[SpanResult]) -> SpanResult:
