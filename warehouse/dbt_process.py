@@ -10,7 +10,9 @@ What of dbt's own files the home holds (its target folder) is under a file lock,
 import contextlib
 import os
 import re
+import select
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
@@ -28,6 +30,11 @@ BUILD_LOCK = 0x7E11B_B11D
 # By this the macros know that the lock's holder is their own process: its backend's pid.
 HOLDER = "VELIB_BUILD_LOCK_HOLDER"
 WAITING = "waiting for another build to end …"
+
+LOCK_LOST = (
+    "error: the database failed: the connection that held the lock on builds was cut; what was built counts, "
+    "run it again for the rest"
+)
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -83,7 +90,29 @@ def build_lock(when_waiting: Callable[[], None]) -> Iterator[int]:
             time.sleep(_LOOK_AGAIN_SECONDS)
             if os.getppid() != parent:
                 raise VelibError("whoever asked for this build is gone")
-        yield pid
+        released = threading.Event()
+        threading.Thread(target=_end_without, args=(connection, released), daemon=True).start()
+        try:
+            yield pid
+        finally:
+            released.set()
+
+
+def _end_without(connection: "Connection", released: threading.Event) -> None:
+    """End this process when the connection that holds the lock is cut: another build may begin at once."""
+    import psycopg2
+
+    try:
+        while not released.is_set():
+            # The server says next to nothing to a session that asks nothing, but that it is over.
+            if select.select([connection], [], [], 1)[0]:
+                with connection.cursor() as cursor:
+                    cursor.execute("select")
+    except (psycopg2.Error, OSError, ValueError):
+        if not released.is_set():
+            # Not through Python's own exit, which would wait for dbt's threads.
+            print(LOCK_LOST, file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(1)
 
 
 def main() -> NoReturn:

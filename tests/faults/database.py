@@ -59,7 +59,7 @@ class Database:
         """Every row of every table and view that users see, and of the incremental tables behind them."""
         tables = self.rows(
             """
-            select format('%I.%I', schemaname, name)
+            select format('%%I.%%I', schemaname, name)
             from (
                 select schemaname, tablename as name from pg_tables where schemaname = 'mart'
                 union all

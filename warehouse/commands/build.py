@@ -1,6 +1,7 @@
 """`velib build`: dbt on the warehouse, with a progress bar instead of its log, and one closing line."""
 
 import json
+import re
 import subprocess
 import time
 from collections import Counter, deque
@@ -14,6 +15,10 @@ from warehouse import dbt_process, settings
 from warehouse.errors import VelibError
 
 _TAIL = 40
+# What dbt says of each model alike when the database is gone or its disk is full: the user needs it once.
+_DATABASE_FAILED = re.compile(
+    r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
+)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -42,8 +47,8 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, arguments: Sequ
     if not full:
         extra += ["--exclude", "tag:full"]
     run = _run(_command(extra))
-    if run.code != 0 and (refusal := dbt_process.refusal("\n".join(run.problems))):
-        raise VelibError(refusal)
+    if run.code != 0 and (failure := _in_one_line(run)):
+        raise VelibError(failure)
     _close(run)
     if run.code != 0:
         raise SystemExit(2 if any(line.startswith("Usage: dbt") for line in run.problems) else 1)
@@ -57,6 +62,18 @@ class _Run:
     invocation_id: str = ""
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+
+def _in_one_line(run: _Run) -> str | None:
+    """Why the run failed, where neither the models nor the data have to do with it."""
+    said = "\n".join(run.problems)
+    if refusal := dbt_process.refusal(said):
+        return refusal
+    if run.code < 0:
+        return f"dbt was killed by signal {-run.code} (out of memory?); what it had built counts, run it again for the rest"
+    if found := _DATABASE_FAILED.search(said):
+        return f"the database failed: {found[0].strip()}; what was built counts, run it again for the rest"
+    return None
 
 
 def _command(extra: Sequence[str]) -> list[str]:
