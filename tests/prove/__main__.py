@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from prove.history import ProofError
+from prove.commands import ProofError
 from prove.proof import BATCH, cases_of, prove, with_twin
 from warehouse import settings
 from warehouse.postgres import Server

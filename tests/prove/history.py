@@ -1,7 +1,7 @@
 """A random way of loading and building the files of many cases: late files, repairs, kills, restarts, two loads at once.
 
 A plan says what is done, a history does it. At its end all files are there, loaded and built; whatever happened before
-may not matter. Only here do processes die.
+may not matter.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion import load as loading
 from prove.case import Case, CaseFile, arrange_arrivals, write
-from warehouse import settings
-from warehouse.database import connect
+from prove.commands import Velib
 from warehouse.postgres import Server
 
 # The data tests run once, at the end: here the tables are compared.
@@ -32,11 +28,6 @@ MODELS = ("--resource-type", "model", "--resource-type", "seed")
 # Time stamps long past, so that they are trusted; each content has one of its own.
 OLD = 1_700_000_000
 DISTURBANCES = ("restart", "crash", "no_dlt_folder", "files_away", "clean")
-PATIENCE = 600
-
-
-class ProofError(Exception):
-    """Something failed that never may, whatever was killed before."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Step:
 
     disturbances: tuple[str, ...]
     load: str  # "plain", "two" at once, "killed", "none"
-    build: str  # "none", "whole", "killed", "orphaned" (its parent killed, dbt lives on)
+    build: str  # "none", "whole", "meanwhile" (others are loaded meanwhile), "killed", "orphaned" (dbt lives on)
     moments: tuple[float, float]  # when the load and the build are killed, as a share of their usual time
 
 
@@ -53,7 +44,7 @@ def make_plan(prove_seed: int, batch: int) -> list[Step]:
     """The steps before everything that is left is loaded and built."""
     rnd = random.Random(f"{prove_seed} {batch} plan")
     loads = ["killed", "killed", "two", "plain", *rnd.sample(["plain", "killed", "none"], rnd.randint(0, 1))]
-    builds = ["whole", "whole", rnd.choice(["killed", "orphaned"]), "killed"]
+    builds = ["whole", "meanwhile", rnd.choice(["killed", "orphaned"]), "killed"]
     builds += ["none"] * (len(loads) - len(builds))
     rnd.shuffle(loads)
     rnd.shuffle(builds)
@@ -97,9 +88,11 @@ class History:
             with contextlib.ExitStack() as stack:
                 for name in step.disturbances:
                     self._disturb(name, new, stack)
-                self._load(step, self._paths(new))
+                paths = self._paths(new)
+                later = len(paths) // 3 if step.build == "meanwhile" else 0
+                self._load(step, paths[later:])
             loaded = time.monotonic()
-            self._build(step)
+            self._build(step, paths[:later])
             self.say(
                 f"  step {number + 1}: {len(new)} files, {'+'.join((*step.disturbances, 'load'))} {step.load} "
                 f"{loaded - started:.1f} s, build {step.build} {time.monotonic() - loaded:.1f} s"
@@ -172,7 +165,7 @@ class History:
             case "files_away":
                 stack.enter_context(self._away(new))
             case "clean":
-                _finish(_velib("clean"), "velib clean")
+                Velib("clean").finish()
 
     # --- loads ---------------------------------------------------------------------------------------------------------
 
@@ -185,14 +178,13 @@ class History:
         batch = ("--batch", str(self.rnd.choice([len(paths), max(50, len(paths) // 3)])))
         if step.load == "two":
             half = 2 * len(paths) // 3
-            both = [_velib("load", *batch, *paths[:half]), _velib("load", *batch, *paths[-half:])]
-            for process in both:
-                _finish(process, "one of two loads", allowed=(0, 3))
+            for process in [Velib("load", *batch, *paths[:half]), Velib("load", *batch, *paths[-half:])]:
+                process.finish("beside another", allowed=(0, 3))
             self.counts["loads"] += 2
             return
-        process = _velib("load", *batch, *paths)
+        process = Velib("load", *batch, *paths)
         usual = 1.5 + len(paths) * self.seconds_a_file
-        self.counts["killed loads"] += _kill(process, "velib load", step.moments[0] * usual, whole_group=True)
+        self.counts["killed loads"] += process.kill("velib load", step.moments[0] * usual, whole_group=True)
         again = self.rnd.sample(paths, len(paths) * self.rnd.randint(0, 2) // 2)
         if again:
             self.load(again)
@@ -216,72 +208,26 @@ class History:
 
     # --- builds --------------------------------------------------------------------------------------------------------
 
-    def _build(self, step: Step) -> None:
+    def _build(self, step: Step, meanwhile: Sequence[str]) -> None:
         if step.build == "whole":
             self.build()
+        elif step.build == "meanwhile":
+            process = Velib("build", *MODELS)
+            if meanwhile:
+                process.wait_for("dbt")
+                time.sleep(step.moments[1] * self.seconds_a_build / 2)
+                self.load(meanwhile)
+            process.finish("with a load meanwhile")
+            self.counts["builds"] += 1
         elif step.build != "none":
-            process = _velib("build", *MODELS)
-            died = _kill(process, "dbt", step.moments[1] * self.seconds_a_build, whole_group=step.build == "killed")
-            self.counts["killed builds"] += died
+            process = Velib("build", *MODELS)
+            after = step.moments[1] * self.seconds_a_build
+            self.counts["killed builds"] += process.kill("dbt", after, whole_group=step.build == "killed")
 
     def build(self, *arguments: str) -> None:
         """A build to its end."""
         started = time.monotonic()
-        _finish(_velib("build", *MODELS, *arguments), "velib build")
+        Velib("build", *MODELS, *arguments).finish()
         self.counts["builds"] += 1
         if not arguments:
             self.seconds_a_build = time.monotonic() - started
-
-
-def velib(*arguments: str) -> None:
-    """Run a command to its end. Raises ProofError with its output when it fails."""
-    _finish(_velib(*arguments), f"velib {arguments[0]}")
-
-
-def _velib(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "warehouse.cli", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=settings.project_root(),
-        start_new_session=True,  # a group of its own, to be killed whole
-    )
-
-
-def _finish(process: subprocess.Popen[str], what: str, allowed: tuple[int, ...] = (0,)) -> None:
-    try:
-        output, _ = process.communicate(timeout=PATIENCE)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    if process.returncode not in allowed:
-        raise ProofError(f"{what} ended with {process.returncode}:\n{output[-4000:]}")
-
-
-def _kill(process: subprocess.Popen[str], session: str, after: float, whole_group: bool) -> bool:
-    """Kill it so long after it has come to the database. Whether it was still alive then."""
-    _wait_for(session, process)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after)
-    alive = process.poll() is None
-    if alive and whole_group:
-        os.killpg(process.pid, signal.SIGKILL)
-    elif alive:
-        process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
-    return alive
-
-
-def _wait_for(session: str, process: subprocess.Popen[Any]) -> None:
-    """Until the process has a session in the database, or has ended."""
-    give_up = time.monotonic() + PATIENCE
-    with contextlib.closing(connect("proof", autocommit=True)) as connection, connection.cursor() as cursor:
-        while process.poll() is None and time.monotonic() < give_up:
-            cursor.execute("select from pg_stat_activity where application_name = %s", (session,))
-            if cursor.rowcount:
-                return
-            time.sleep(0.02)

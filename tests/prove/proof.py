@@ -20,7 +20,8 @@ from reference.network import Archive, read_files
 
 from prove import marts
 from prove.case import Case, make_case, owner
-from prove.history import History, make_plan, velib
+from prove.commands import Velib
+from prove.history import History, make_plan
 from prove.shapes import TWIN, shape_of
 from warehouse.database import connect
 
@@ -87,7 +88,7 @@ class _Proof:
             self._check_same("one load in order")
         if not result.faults:
             with self._timed("the data tests"):
-                velib("build", "--full", "--resource-type", "test")
+                Velib("build", "--full", "--resource-type", "test").finish("of the data tests")
         result.counts = self.history.counts
         result.counts["cases"] = len(self.cases)
         result.counts["files"] = sum(len(case.files) for case in self.cases)
