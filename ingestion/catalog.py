@@ -177,6 +177,14 @@ def other_claimants(connection: Connection, feed: str, times: Sequence[datetime]
         return [(at, LandingFile(path, size, None)) for at, path, size in cursor]
 
 
+def forget_stamps(connection: Connection, paths: Sequence[str]) -> None:
+    """Have the next load that finds these files read them again, though they do not count and have not changed."""
+    if paths:
+        with connection.cursor() as cursor:
+            for table in ("raw.quarantined_files", "raw.duplicate_files"):
+                cursor.execute(f"update {table} set file_modified_ns = null where path = any(%s)", (list(paths),))
+
+
 def still_exclusive(connection: Connection) -> None:
     """Raise psycopg2.Error when the connection, and with it the load lock, is gone."""
     with connection.cursor() as cursor:

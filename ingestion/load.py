@@ -304,7 +304,10 @@ class _Loader:
         rewritten = {each.captured_at for each in loaded} & set(times)
         again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
-        again = [(at, file) for at, file in again if file.path not in present and Path(file.path).exists()]
+        again = [(at, file) for at, file in again if file.path not in present]
+        away = {file.path for _, file in again if not Path(file.path).exists()}
+        catalog.forget_stamps(self.connection, sorted(away))  # should one come back, it is looked at then
+        again = [(at, file) for at, file in again if file.path not in away]
         files += again
         self._again |= {file.path for _, file in again}
         slots = arrange(files, loaded, 0)

@@ -619,6 +619,26 @@ def test_a_copy_counts_again_when_the_other_is_rewritten(raw: Raw, folder: Path)
     raw.check(folder)
 
 
+@pytest.mark.parametrize("rival", ["a copy", "a loser"])
+def test_a_file_that_is_away_while_another_is_rewritten_counts_once_it_is_back(
+    rival: str, raw: Raw, folder: Path, tmp_path: Path
+) -> None:
+    smallest, small, large = ranked(*(app({"1": [f"b{number}"]}) for number in range(3)))
+    write(folder, 2, AFTER)
+    first = write(folder, 1, smallest, "a")
+    second = write(folder, 1, smallest if rival == "a copy" else small, "b")
+    load([str(folder)], ONE)
+    away = second.rename(tmp_path / "away")
+    put(first, large)
+    load([str(folder)], ONE)
+    assert raw.counting()[0][2] == first.name
+    away.rename(second)
+    load([str(folder)], ONE)
+    assert raw.counting()[0][2] == second.name
+    assert raw.quarantine() == {first.name: "conflicting_capture_time"}
+    raw.check(folder)
+
+
 def test_a_touched_file_may_lose_in_the_same_load(raw: Raw, folder: Path) -> None:
     large = write(folder, 1, LARGE, "a")
     load([str(folder)], ONE)
