@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ for line in sys.stdin:
 EVERYTHING = ["run"]
 ONE = ["run", "--select", "int_feeds"]
 SHORT_GAP = ["--vars", "{gap_seconds: 90}"]
+PROJECT = (settings.dbt_project() / "dbt_project.yml").read_text()
+MODELS_VERSION = int(re.findall(r"^  models_version: (\d+)$", PROJECT, re.MULTILINE)[0])
 ANEW = ": run `velib build --full-refresh`, which builds it anew"
 
 
@@ -190,18 +193,19 @@ def test_other_vars_and_other_versions(dbt: Dbt, cursor: Any, tmp_path: Path) ->
     cursor.execute(
         "alter table intermediate.build_watermarks drop column raw_id, drop column models_version, drop column vars_fingerprint"
     )
-    dbt(*ONE)
+    dbt(*ONE, "--vars", "{models_version: 1}")  # they are of version 1
     cursor.execute(
         "select count(*), count(distinct to_jsonb(w) - 'model_name'), count(*) filter (where models_version = 1),"
         " count(vars_fingerprint), bool_and(raw_id = (select raw_id from raw.layout)) from intermediate.build_watermarks w"
     )
     assert cursor.fetchone() == (9, 1, 9, 9, True)
+    cursor.execute("update intermediate.build_watermarks set models_version = %s", (MODELS_VERSION,))
 
     # A model that the project has no more does not matter, nor does one whose table is gone: it is made whole.
     cursor.execute("insert into intermediate.build_watermarks values ('fct_of_old', 5, gen_random_uuid(), 7, '{}')")
     cursor.execute("create table mart.fct_of_old ()")
     cursor.execute("drop table intermediate.int_bikes cascade")
-    cursor.execute("update intermediate.build_watermarks set models_version = 7 where model_name = 'int_bikes'")
+    cursor.execute("update intermediate.build_watermarks set models_version = 99 where model_name = 'int_bikes'")
     dbt("run", "--select", "int_bikes+")
 
     assert (
@@ -214,10 +218,10 @@ def test_other_vars_and_other_versions(dbt: Dbt, cursor: Any, tmp_path: Path) ->
     assert dbt.refusal(*ONE) == "the mart was built with other vars (gap_seconds 90, now 2700)" + ANEW
 
     cursor.execute("update intermediate.build_watermarks set models_version = 99 where model_name = 'fct_trips'")
-    newer = "the mart was built by a newer version of the models (99, these are 1)"
+    newer = f"the mart was built by a newer version of the models (99, these are {MODELS_VERSION})"
     assert dbt.refusal(*ONE, *SHORT_GAP) == f"{newer}: update the project"
     cursor.execute("update intermediate.build_watermarks set models_version = 0 where model_name = 'fct_trips'")
-    older = "the mart was built by an older version of the models (0, these are 1)"
+    older = f"the mart was built by an older version of the models (0, these are {MODELS_VERSION})"
     assert dbt.refusal(*ONE, *SHORT_GAP) == older + ANEW
     # That one model alone is stale, so it alone needs to be built anew.
     dbt("run", "--select", "fct_trips", "--full-refresh", *SHORT_GAP)
