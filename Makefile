@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove lint format ui docs clean lock
+.PHONY: help install demo test prove truth lint format ui docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -66,6 +66,9 @@ format: install ## ruff's formatting and safe fixes
 
 ui: install ## Dagster's web interface
 	@$(BIN)/velib ui
+
+truth: install ## docs/trips.md anew: a simulated week at 1, 5 and 15 minutes against its truth (ARGS='--days 2')
+	@$(BIN)/python -m benchmarks.trips_truth $(ARGS)
 
 docs: install ## dbt's documentation as one page, dbt_project/target/static_index.html
 	@$(BIN)/velib db start
