@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -17,7 +18,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from prove.case import arrange_arrivals
 from prove.commands import ProofError
+from prove.history import make_plan
 from prove.proof import BATCH, cases_of, prove, with_twin
 from warehouse import settings
 from warehouse.postgres import Server
@@ -60,10 +63,15 @@ def main() -> int:
                 if options.case is not None:
                     _print_history(seed, cases)
                 break
+    except BaseException:
+        failed += 1
+        raise
     finally:
+        Server(home).stop()
         if failed:
             print(f"the warehouse stays in {folder}: VELIB_HOME={home}")
-        Server(home).stop()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     print(f"{'FAILED' if failed else 'proven'}: {_text(total)}, seed {seed}, {time.monotonic() - started:.0f} s")
     return min(failed, 1)
 
@@ -87,8 +95,15 @@ def _batches(cases: int, first: int) -> list[list[int]]:
 
 
 def _print_history(seed: int, numbers: Sequence[int]) -> None:
+    """What a case is like, what is done to it, and when which of its files arrives."""
+    plan = make_plan(seed, numbers[0] // BATCH)
+    for number, step in enumerate(plan, 1):
+        print(f"step {number}: {step}")
     for case in cases_of(seed, numbers):
+        arrange_arrivals(seed, case, len(plan))
         print(f"case {case.number}: {case.shape}")
+        for file in sorted(case.files, key=lambda each: each.arrivals):
+            print(f"  steps {[arrival + 1 for arrival in file.arrivals]}: {file.path}")
 
 
 def _text(counts: Counter[str]) -> str:

@@ -124,22 +124,21 @@ class _Writer:
 
     def _snapshot(self, at: datetime, body: bytes, before: list[bytes]) -> None:
         rnd, happens = self.rnd, self.world.happens
-        contents = [body]
+        contents, has_rival = [body], happens("conflict")
         if happens("broken"):
             contents = [self._broken(body)]
         elif happens("contradiction"):
             contents = [self._contradicting(body)]
         elif happens("repaired"):
             contents = [rnd.choice([self._broken, self._contradicting])(body), body]
-        elif happens("rewritten"):
+        elif happens("rewritten") or (has_rival and rnd.random() < 0.3):
             contents = [rnd.choice([rnd.choice(before), self.world.payload()]), body]
         self._file(self._stamp(at), *contents)
         if happens("copy"):
             self._file(self._stamp(at), body)
-        for _ in range(rnd.choice([1, 1, 2])):
-            if happens("conflict"):
-                other = rnd.choice([rnd.choice(before), self.world.payload(), body + b" "])
-                self._file(self._stamp(at), *([body, other] if happens("rewritten") else [other]))
+        for _ in range(rnd.choice([1, 1, 2]) if has_rival else 0):
+            other = rnd.choice([rnd.choice(before), self.world.payload(), body + b" "])
+            self._file(self._stamp(at), *([body, other] if rnd.random() < 0.3 else [other]))
 
     def _stamp(self, at: datetime) -> str:
         naming = self.shape.naming

@@ -26,7 +26,7 @@ from prove.shapes import TWIN, shape_of
 from warehouse.database import connect
 
 # A batch's plan belongs to its number, so this must not change between a failure and its replay.
-BATCH = 300
+BATCH = 500
 
 
 @dataclass
