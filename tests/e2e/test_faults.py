@@ -17,6 +17,7 @@ import psycopg2
 import pytest
 import tiny
 from faults.database import Database, assert_same_mart
+from faults.layout_1 import turn_back
 from faults.processes import Velib, done, ended
 
 from ingestion.load import LoadOptions, load
@@ -136,6 +137,8 @@ def test_a_build_that_dies_is_made_up_for(home: Path, tmp_path: Path) -> None:
     later = iter(files[10:])
     done(*BUILD)
     server = Server(home)
+    with closing(Database(server.url())) as database:
+        turn_back(database)  # the next load finds a database of the first version
     for number, place in enumerate(places(home)):
         load([str(next(later)), str(next(later))], ONE)
         way = WAYS[(number + SEED) % len(WAYS)]

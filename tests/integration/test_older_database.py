@@ -1,0 +1,66 @@
+"""A database of an older version of the project: a build refuses it and touches nothing, the next load brings it up to date.
+
+That its mart comes out right too is part of tests/e2e/test_faults.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import tiny
+from faults.database import Database
+from faults.layout_1 import turn_back
+from faults.processes import done, run
+from test_load import ONE, Raw
+
+from ingestion.load import load
+from ingestion.raw_schema import LAYOUT
+from ingestion.status import warehouse_status
+from warehouse import settings
+
+
+@pytest.fixture
+def database(fresh_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    with closing(Database(fresh_database)) as found:
+        yield found
+
+
+def counts(database: Database) -> dict[str, int]:
+    tables = database.rows(
+        "select schemaname || '.' || tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+    )
+    return {table: database.value(f"select count(*) from {table}") for (table,) in tables}
+
+
+@pytest.mark.parametrize("first", ["build", "status", "load"])
+def test_a_database_of_layout_1(first: str, database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    networks: list[dict[str, list[str]]] = [{"1001": ["a", "b"], "1002": []}, {"1001": ["b"], "1002": ["a"]}]
+    files = [tiny.write(folder, number, tiny.app(networks[number % 3 % 2])) for number in range(16)]
+    bad = tiny.put(folder / f"bad_{tiny.name(3)}", b"{")
+    copy = tiny.put(folder / f"copy_{tiny.name(4)}", files[4].read_bytes())
+    load([str(file) for file in (*files[:6], *files[7:10], bad, copy)], ONE)
+    turn_back(database)
+    before = counts(database)
+
+    if first == "build":
+        found = run("build", "--full-refresh")
+        assert "an older version of this project loaded the database" in found.error
+        assert "`velib status`" in found.error
+        assert counts(database) == before
+    if first == "status":
+        said = done("status").out
+        assert "velib_app: 9 snapshots" in said
+        assert "dead loads" not in said
+    assert load([str(folder)], ONE).new == len(files) - 9
+    assert database.value("select version from raw.layout") == LAYOUT
+    assert not database.rows("select from raw.bike_changes where bike_id = 'ghost'")
+    status = warehouse_status(database.connection)
+    assert (status.dead_loads, status.duplicates, status.quarantine_counts) == (0, 1, {"invalid_json": 1})
+    raw = Raw(database.url)
+    raw.check(folder)
+    raw.connection.close()
