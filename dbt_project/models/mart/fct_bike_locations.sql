@@ -98,9 +98,9 @@ old_rows as (
         on old_row.feed = report_touched.feed and old_row.last_reported_at = report_touched.snapshot_at
 ),
 
--- Old intervals that something new falls into, or whose last report no longer counts: what was reported before that is only in
--- the change sets. So are the sightings that say where the bike was after its station came back into a new snapshot without it.
--- Late files alone come here.
+-- Old intervals that something new falls into, or whose first or last report no longer counts: what was reported in between is
+-- only in the change sets. So are the sightings that say where the bike was after its station came back into a new snapshot
+-- without it. Late files alone come here.
 broken_rows as (
     select
         old_rows.feed,
@@ -112,6 +112,7 @@ broken_rows as (
     from old_rows
     where
         old_rows.is_report_touched
+        or (old_rows.is_start_touched and old_rows.last_reported_at > old_rows.valid_from)
         or exists (
             select 1
             from new_events
