@@ -24,9 +24,9 @@ class Watched:
     """One world as a collector saw it at one cadence, and what the mart made of it."""
 
     minutes: int
-    world: World
-    times: Sequence[int]
-    comparison: Comparison
+    world: World = field(repr=False)
+    times: Sequence[int] = field(repr=False)
+    comparison: Comparison = field(repr=False)
     observable: int
     """True movements that a perfect observer of these snapshots could see."""
     in_brackets: int

@@ -66,10 +66,10 @@ def _brackets(world: World, times: Sequence[int], movement: Movement, since: int
         return None
 
     # Between the two sightings the bike was at neither station as far as the snapshots say; those that list the station say so.
-    without_origin = [at for at in _within(times, left, after) if world.is_listed(origin, at)]
-    without_destination = [at for at in _within(times, before + 1, back) if world.is_listed(destination, at)]
+    without_origin = [at for at in times[left:after] if world.is_listed(origin, at)]
+    without_destination = [at for at in times[before + 1 : back] if world.is_listed(destination, at)]
     if origin == destination:
-        away = [at for at in _within(times, left, back) if world.is_listed(origin, at)]
+        away = [at for at in times[left:back] if world.is_listed(origin, at)]
         return Brackets(times[before], away[0], away[-1], times[after]) if away else None
     return Brackets(
         times[before],
@@ -77,10 +77,6 @@ def _brackets(world: World, times: Sequence[int], movement: Movement, since: int
         without_destination[-1] if without_destination else times[before],
         times[after],
     )
-
-
-def _within(times: Sequence[int], first: int, end: int) -> Sequence[int]:
-    return times[first:end]
 
 
 class Sight(NamedTuple):
