@@ -219,9 +219,11 @@ class _Loader:
 
     def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
         paths = [each.file.path for each in batch]
-        # A folder that was closed is in quarantine like a file. It has files now, so it is not.
-        catalog.resolve_loaded(self.connection, sorted(_folders_of(paths)), datetime.now(UTC))
-        known = catalog.known_files(self.connection, paths)
+        folders = _folders_of(paths)
+        known = catalog.known_files(self.connection, [*paths, *folders])
+        # A folder that could not be read is in quarantine like a file. It has files now, so it can.
+        if opened := sorted(folders & known.keys()):
+            catalog.resolve_loaded(self.connection, opened, datetime.now(UTC))
         fresh: list[_Candidate] = []
         seen_again: list[str] = []
         for each in batch:
@@ -321,15 +323,16 @@ class _Loader:
     ) -> Iterator[tuple[str, pa.Table]]:
         """The change sets of all slots, a span at a time and in order; what else a span found goes to `results`."""
         border: tuple[datetime, str] | None = None
+        border_index = -1
         for span, result in self._extract(slots, expected):
-            while result.needs_content:
+            while result.needs_content or result.needs_neighbour:
                 for index in result.needs_content:
                     slot = slots[index]
                     slot.content = rebuild_snapshot(self.connection, expected.feed, slot.captured_at)
-                result = extract_span(slots, *span, expected)
+                result = extract_span(slots, *span, expected, border_index)
             if result.starts_after != border:
                 raise VelibError("files changed while they were read; nothing of this batch counts, load again")
-            border = result.ends_at
+            border, border_index = result.ends_at, result.ends_index
             yield from ((name, from_ipc(data)) for name, data in result.tables.items())
             result.tables = {}
             results.append(result)
