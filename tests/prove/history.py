@@ -74,6 +74,7 @@ class History:
     arrived: list[Path] = field(default_factory=list)
     seconds_a_file: float = 0.004
     seconds_a_build: float = 15.0
+    step: int = 0
 
     def __post_init__(self) -> None:
         # What concerns a case alone follows from its own number, so that it is the same when the case is replayed alone.
@@ -83,16 +84,18 @@ class History:
 
     def run(self) -> None:
         for number, step in enumerate(self.plan):
+            self.step = number
             new = self._arrive(number)
             started = time.monotonic()
             with contextlib.ExitStack() as stack:
                 for name in step.disturbances:
                     self._disturb(name, new, stack)
                 paths = self._paths(new)
-                later = len(paths) // 3 if step.build == "meanwhile" else 0
-                self._load(step, paths[later:])
+                share = 0.3 if step.build == "meanwhile" else 0
+                later = [path for path in paths if self._chance(path, "later") < share]
+                self._load(step, [path for path in paths if self._chance(path, "later") >= share])
             loaded = time.monotonic()
-            self._build(step, paths[:later])
+            self._build(step, later)
             self.say(
                 f"  step {number + 1}: {len(new)} files, {'+'.join((*step.disturbances, 'load'))} {step.load} "
                 f"{loaded - started:.1f} s, build {step.build} {time.monotonic() - loaded:.1f} s"
@@ -119,13 +122,19 @@ class History:
         return None if rnd.random() < 0.2 else OLD + 100 * rnd.randrange(1_000_000) + version
 
     def _paths(self, new: Sequence[Path]) -> list[str]:
-        """What the load is given: whole feeds or single files, in any order, some again, some not at all."""
-        there = [path for path in new if path.exists()]
-        named = [str(path) for path in there if self.rnd.random() < 0.9]
-        named += [str(path) for path in self.rnd.sample(self.arrived, len(self.arrived) // 10) if path.exists()]
-        named += [str(self._feed_folder(path)) for path in there if self.rnd.random() < 0.02]
-        self.rnd.shuffle(named)
-        return named
+        """What the load is given: single files or whole feeds, in any order, some again, some not at all."""
+        again = sorted(set(self.arrived) - set(new))
+        named = [path for path in new if self._chance(path, "named") < 0.9]
+        named += [path for path in again if self._chance(path, "named") < 0.1]
+        named += [self._feed_folder(path) for path in new if self._chance(path, "whole feed") < 0.02]
+        paths = sorted({str(path) for path in named if path.exists()})
+        self.rnd.shuffle(paths)
+        return paths
+
+    def _chance(self, path: Path | str, what: str) -> float:
+        """A number for a file in this step: the same when its case is replayed alone."""
+        relative = Path(path).relative_to(self.root)
+        return random.Random(f"{self.prove_seed} {relative} {self.step} {what}").random()
 
     def _feed_folder(self, path: Path) -> Path:
         return self.root / path.relative_to(self.root).parts[0]
@@ -136,7 +145,7 @@ class History:
         place = self.root.with_name("away")
         away = []
         for path in set(self.arrived) - set(new):
-            if self.rnd.random() < 0.4:
+            if self._chance(path, "away") < 0.4:
                 target = place / path.relative_to(self.root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.rename(target)
@@ -175,17 +184,19 @@ class History:
         if step.load == "plain":
             self.load(paths)
             return
-        batch = ("--batch", str(self.rnd.choice([len(paths), max(50, len(paths) // 3)])))
+        batch = ("--batch", str(self.rnd.choice([len(paths), max(200, len(paths) // 3)])))
         if step.load == "two":
-            half = 2 * len(paths) // 3
-            for process in [Velib("load", *batch, *paths[:half]), Velib("load", *batch, *paths[-half:])]:
+            first = [path for path in paths if self._chance(path, "which of two") < 0.7]
+            second = [path for path in paths if self._chance(path, "which of two") > 0.3]
+            for process in [Velib("load", *batch, *each) for each in (first, second) if each]:
                 process.finish("beside another", allowed=(0, 3))
             self.counts["loads"] += 2
             return
         process = Velib("load", *batch, *paths)
         usual = 1.5 + len(paths) * self.seconds_a_file
         self.counts["killed loads"] += process.kill("velib load", step.moments[0] * usual, whole_group=True)
-        again = self.rnd.sample(paths, len(paths) * self.rnd.randint(0, 2) // 2)
+        most = random.Random(f"{self.prove_seed} {self.step} again").choice([0, 0.5, 1])
+        again = [path for path in paths if self._chance(path, "again") < most]
         if again:
             self.load(again)
 
@@ -194,7 +205,9 @@ class History:
         rnd, span = self.rnd, loading.SPAN
         options = loading.LoadOptions(
             time_zone=ZoneInfo("Europe/Paris"),
-            batch_files=loading.DEFAULT_BATCH_FILES if in_order else rnd.choice([4096, 4096, max(50, len(paths) // 2)]),
+            batch_files=loading.DEFAULT_BATCH_FILES
+            if in_order
+            else rnd.choice([4096, 4096, max(300, len(self.arrived) // 4)]),
             workers=1,
         )
         try:
