@@ -6,13 +6,14 @@ complete load wrote the same feed and capture time again; a change set counts wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from psycopg2.extras import execute_values
 
 from ingestion.extract import Duplicate, Quarantined
 from ingestion.landing import LandingFile
@@ -233,69 +234,90 @@ def complete_load(connection: Connection, load_id: str) -> None:
 
 def record_outcomes(
     connection: Connection,
-    quarantined: Iterable[Quarantined],
-    duplicates: Iterable[Duplicate],
-    unchanged: Iterable[LandingFile],
+    quarantined: Sequence[Quarantined],
+    duplicates: Sequence[Duplicate],
+    unchanged: Sequence[LandingFile],
     now: datetime,
     read_as: str,
 ) -> None:
     """Keep what became of the files that are no new snapshots."""
     with connection.cursor() as cursor:
-        for item in quarantined:
-            cursor.execute(
+        if quarantined:
+            _quarantine(cursor, quarantined, now, read_as)
+        if duplicates:
+            execute_values(
+                cursor,
                 """
-                insert into raw.quarantined_files (
-                    path, content_hash, reason, detail, feed, snapshot_at, file_bytes, file_modified_ns, first_seen_at,
-                    last_seen_at, read_as
-                ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                on conflict (path, content_hash) do update set
-                    reason = excluded.reason, detail = excluded.detail, feed = excluded.feed,
-                    snapshot_at = excluded.snapshot_at, file_bytes = excluded.file_bytes,
-                    file_modified_ns = excluded.file_modified_ns, last_seen_at = excluded.last_seen_at,
-                    resolved_at = null, read_as = excluded.read_as
-                """,
-                (
-                    *(item.file.path, item.content_hash, item.reason, item.detail, item.feed, item.captured_at),
-                    *(item.file.size, item.file.modified_ns, now, now, read_as),
-                ),
-            )
-            cursor.execute(
-                """
-                update raw.quarantined_files set resolved_at = %s
-                where path = %s and content_hash <> %s and resolved_at is null
-                """,
-                (now, item.file.path, item.content_hash),
-            )
-            cursor.execute("delete from raw.duplicate_files where path = %s", (item.file.path,))
-        for copy in duplicates:
-            cursor.execute(
-                """
-                insert into raw.duplicate_files values (%s, %s, %s, %s, %s, %s)
+                insert into raw.duplicate_files (path, content_hash, feed, snapshot_at, file_bytes, file_modified_ns) values %s
                 on conflict (path) do update set
                     content_hash = excluded.content_hash, feed = excluded.feed, snapshot_at = excluded.snapshot_at,
                     file_bytes = excluded.file_bytes, file_modified_ns = excluded.file_modified_ns
                 """,
-                (
-                    *(copy.file.path, copy.content_hash, copy.feed, copy.captured_at),
-                    *(copy.file.size, copy.file.modified_ns),
-                ),
+                [
+                    (
+                        copy.file.path,
+                        copy.content_hash,
+                        copy.feed,
+                        copy.captured_at,
+                        copy.file.size,
+                        copy.file.modified_ns,
+                    )
+                    for copy in duplicates
+                ],
             )
-            _resolve(cursor, copy.file.path, now)
-        for file in unchanged:
-            cursor.execute(
-                "update raw.snapshots set file_bytes = %s, file_modified_ns = %s where file = %s",
-                (file.size, file.modified_ns, file.path),
+            _resolve(cursor, [copy.file.path for copy in duplicates], now)
+        if unchanged:
+            execute_values(
+                cursor,
+                """
+                update raw.snapshots s set file_bytes = seen.file_bytes, file_modified_ns = seen.modified_ns::bigint
+                from (values %s) as seen (path, file_bytes, modified_ns)
+                where s.file = seen.path
+                """,
+                [tuple(file) for file in unchanged],
             )
-            _resolve(cursor, file.path, now)
+            _resolve(cursor, [file.path for file in unchanged], now)
+
+
+def _quarantine(cursor: Any, quarantined: Sequence[Quarantined], now: datetime, read_as: str) -> None:
+    execute_values(
+        cursor,
+        """
+        insert into raw.quarantined_files (
+            path, content_hash, reason, detail, feed, snapshot_at, file_bytes, file_modified_ns, first_seen_at, last_seen_at,
+            read_as
+        ) values %s
+        on conflict (path, content_hash) do update set
+            reason = excluded.reason, detail = excluded.detail, feed = excluded.feed,
+            snapshot_at = excluded.snapshot_at, file_bytes = excluded.file_bytes,
+            file_modified_ns = excluded.file_modified_ns, last_seen_at = excluded.last_seen_at,
+            resolved_at = null, read_as = excluded.read_as
+        """,
+        [
+            (
+                *(item.file.path, item.content_hash, item.reason, item.detail, item.feed, item.captured_at),
+                *(item.file.size, item.file.modified_ns, now, now, read_as),
+            )
+            for item in quarantined
+        ],
+    )
+    # What was wrong with a file's former content is over.
+    execute_values(
+        cursor,
+        f"""
+        update raw.quarantined_files q set resolved_at = '{now.isoformat()}'
+        from (values %s) as item (path, content_hash)
+        where q.path = item.path and q.content_hash <> item.content_hash and q.resolved_at is null
+        """,
+        [(item.file.path, item.content_hash) for item in quarantined],
+    )
+    cursor.execute("delete from raw.duplicate_files where path = any(%s)", ([item.file.path for item in quarantined],))
 
 
 def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) -> None:
     """Files that count now: their quarantine is over, and they are nobody's duplicate."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "update raw.quarantined_files set resolved_at = %s where path = any(%s) and resolved_at is null",
-            (now, list(paths)),
-        )
+        _resolve(cursor, paths, now)
         cursor.execute("delete from raw.duplicate_files where path = any(%s)", (list(paths),))
 
 
@@ -308,9 +330,10 @@ def see_again(connection: Connection, paths: Sequence[str], now: datetime) -> No
         )
 
 
-def _resolve(cursor: Any, path: str, now: datetime) -> None:
+def _resolve(cursor: Any, paths: Sequence[str], now: datetime) -> None:
     cursor.execute(
-        "update raw.quarantined_files set resolved_at = %s where path = %s and resolved_at is null", (now, path)
+        "update raw.quarantined_files set resolved_at = %s where path = any(%s) and resolved_at is null",
+        (now, list(paths)),
     )
 
 

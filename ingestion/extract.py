@@ -25,6 +25,10 @@ from ingestion.timeline import LoadedSnapshot, Slot
 # A file changed so short a time before it was read may change again within its time stamp's grain: such a stamp is not
 # kept, and the next load compares the content instead (as git does with its index).
 RACY_NANOSECONDS = 2_000_000_000
+
+# How many slots before its span a worker reads in search of one that counts. More cannot count only where a collector kept
+# thousands of error pages, and then every span would read all of them again.
+MAX_STEPS_BACK = 64
 # A detail is read in a line of a table; the longest holds a path, which may have 2,000 characters before they are escaped.
 MAX_DETAIL_LENGTH = 2500
 
@@ -101,6 +105,10 @@ class SpanResult:
     # at their border; one that vanished or changed in between would break the chain without a trace.
     starts_after: tuple[datetime, str] | None = None
     ends_at: tuple[datetime, str] | None = None
+    # The slot of `ends_at`, -1 where there is none.
+    ends_index: int = -1
+    # So many files before the span cannot count that the search for its neighbour was given up: to be done with `after`.
+    needs_neighbour: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,9 +136,14 @@ def content_hash(payload: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(payload)
 
 
-def extract_span(slots: Sequence[Slot], start: int, stop: int, expected: Expected) -> SpanResult:
-    """Read the slots `start` to `stop` into change sets. Raises nothing for what files can do wrong."""
-    return _Span(slots, start, stop, expected).run()
+def extract_span(
+    slots: Sequence[Slot], start: int, stop: int, expected: Expected, after: int | None = None
+) -> SpanResult:
+    """Read the slots `start` to `stop` into change sets. Raises nothing for what files can do wrong.
+
+    `after` is the slot of the snapshot before them, where that is known (-1: there is none); else it is looked for.
+    """
+    return _Span(slots, start, stop, expected, after).run()
 
 
 def inspect(file: LandingFile, max_bytes: int, format_name: str | None) -> Inspected | Quarantined:
@@ -156,8 +169,9 @@ def _quarantined(
 
 
 class _Span:
-    def __init__(self, slots: Sequence[Slot], start: int, stop: int, expected: Expected) -> None:
+    def __init__(self, slots: Sequence[Slot], start: int, stop: int, expected: Expected, after: int | None) -> None:
         self.slots, self.start, self.stop, self.expected = slots, start, stop, expected
+        self.after = after
         self.format: Format = FORMATS[expected.format_name]
         self.result = SpanResult()
         self.rows = arrow.ChangeSetRows(expected.feed, expected.format_name)
@@ -165,9 +179,9 @@ class _Span:
     def run(self) -> SpanResult:
         previous, state = self._before_span()
         self.result.ends_at = self.result.starts_after
+        if self.result.needs_content or self.result.needs_neighbour:
+            return self.result
         for index in range(self.start, self.stop):
-            if self.result.needs_content:
-                break
             slot = self.slots[index]
             try:
                 winner = self._settle(slot, state, report=True)
@@ -180,7 +194,7 @@ class _Span:
             if winner.payload is None:
                 counts = _loaded(slot).counts
             digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
-            self.result.ends_at = slot.captured_at, digest
+            self.result.ends_at, self.result.ends_index = (slot.captured_at, digest), index
             # A loaded snapshot is written again only when its neighbour before is a new one.
             if winner.is_new or (previous is not None and previous[1]):
                 source = winner.payload.file if winner.payload else _loaded(slot).file
@@ -205,7 +219,11 @@ class _Span:
     def _before_span(self) -> tuple[tuple[datetime, bool] | None, NetworkState]:
         """The nearest acceptable snapshot before the span, as (capture time, is new) and state."""
         state = NetworkState(self.format)
-        for index in range(self.start - 1, -1, -1):
+        first = self.start - 1 if self.after is None else self.after
+        for index in range(first, -1, -1):
+            if first - index >= MAX_STEPS_BACK:
+                self.result.needs_neighbour = True
+                break
             slot = self.slots[index]
             try:
                 winner = self._settle(slot, state, report=False)
@@ -215,7 +233,7 @@ class _Span:
             if winner is not None:
                 state.advance(winner.reading)
                 digest = winner.payload.content_hash if winner.payload else _loaded(slot).content_hash
-                self.result.starts_after = slot.captured_at, digest
+                self.result.starts_after, self.result.ends_index = (slot.captured_at, digest), index
                 return (slot.captured_at, winner.is_new), state
         return None, state
 
