@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from malformed import CASES, HOSTILE, MAX_BYTES
 from tiny import app, minute, put, write
 from unit.formats.samples import VELIB_APP, encode, varied
 
+from ingestion import extract
 from ingestion.arrow import from_ipc
 from ingestion.extract import Expected, extract_span
-from ingestion.landing import list_files
+from ingestion.landing import LandingFile, list_files
 from ingestion.load import LoadOptions, load
 from ingestion.timeline import arrange
 from warehouse import cli, settings
@@ -227,3 +229,29 @@ def test_whether_a_file_is_accepted_depends_on_that_file_alone(seed: int, tmp_pa
         chosen = sorted(chance.sample(range(len(files)), chance.randint(20, len(files))))
         bounds = sorted(chance.sample(range(1, len(chosen)), chance.randint(0, 5)))
         assert outcome(chosen, bounds) == {files[number].path: alone[files[number].path] for number in chosen}
+
+
+def test_a_long_run_of_bad_files_is_read_once(
+    rows: Callable[..., list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector kept error pages for days: no span may read all of them again in search of its neighbour."""
+    monkeypatch.setattr("ingestion.load.SPAN", 4)
+    monkeypatch.setattr("ingestion.extract.MAX_STEPS_BACK", 3)
+    read, times_read = extract.read, Counter[str]()
+
+    def counted(file: LandingFile, max_bytes: int) -> bytes:
+        times_read[file.path] += 1
+        return read(file, max_bytes)
+
+    monkeypatch.setattr(extract, "read", counted)
+    good = [0, 1, 30, 61]
+    for number in range(62):
+        write(tmp_path / "in", number, app({"1": [f"b{number}"]}) if number in good else b"<html>")
+    summary = load([str(tmp_path / "in")], LoadOptions(workers=1))
+    assert (summary.new, len(summary.quarantined)) == (len(good), 62 - len(good))
+    assert rows("select snapshot_at, previous_snapshot_at from raw.snapshots order by 1") == [
+        (minute(number), minute(before) if before is not None else None)
+        for number, before in zip(good, [None, *good], strict=False)
+    ]
+    bad = [count for path, count in times_read.items() if Path(path).name not in {tiny.name(number) for number in good}]
+    assert max(bad) <= 3, bad  # once as its own, twice at most as a neighbour's neighbour
