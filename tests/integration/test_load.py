@@ -10,13 +10,8 @@ import gzip
 import json
 import os
 import random
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +21,8 @@ import psycopg2
 import pytest
 import tiny
 import xxhash
+from faults.database import Database
+from faults.processes import Velib
 from reference.network import read_archive
 from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebuild
 from tiny import app, gbfs, minute, put, station, street, touch, write
@@ -254,97 +251,7 @@ def test_a_late_file_costs_its_own_change_set_and_its_successors(
     raw.check(folder)
 
 
-# --- killed, twice at once, without a database -----------------------------------------------------------------------
-
-
-def start_load(folder: Path, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "warehouse.cli", "load", str(folder), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=settings.project_root(),
-    )
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, f"it ended: {process.communicate()}"
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
-
-
-def waits_for_a_lock(raw: Raw) -> bool:
-    return bool(
-        raw.rows(
-            "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
-            "and wait_event <> 'advisory'"
-        )
-    )
-
-
-@contextlib.contextmanager
-def locked_for_writing(raw: Raw, table: str) -> Iterator[None]:
-    """Whoever writes into the table waits; whoever reads it, or makes an index on it, does not."""
-    with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
-        cursor.execute(f"lock table {table} in share mode")
-        yield
-
-
-# Where a load has to wait while somebody reads the table in peace.
-STALLED_BY = {
-    "begin": "raw.loads",
-    "copy": "raw.bike_changes",
-    "before dlt's marker": "raw._dlt_loads",
-    "completion": "raw.quarantined_files",
-}
-
-
-@pytest.mark.parametrize("moment", ["extraction", *STALLED_BY])
-def test_a_killed_load_leaves_nothing_half(moment: str, raw: Raw, folder: Path) -> None:
-    files = simulated(folder)
-    load(strings(files[4:9]), ONE)  # so that dlt's tables are there
-    working = settings.velib_home() / "dlt"
-    with contextlib.ExitStack() as stack:
-        if moment != "extraction":
-            stack.enter_context(locked_for_writing(raw, STALLED_BY[moment]))
-        process = start_load(folder, "--workers", "2")
-        if moment == "extraction":
-            wait_for(lambda: list(working.iterdir()), process)
-        else:
-            wait_for(lambda: waits_for_a_lock(raw), process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert len(list(working.iterdir())) == 1
-        if moment in ("before dlt's marker", "completion"):
-            assert raw.rows(f"select count(*) from raw.snapshots s where not {catalog.COMPLETE}")[0][0] >= 25
-        # Nobody reads from this socket any more; the statement must not be carried out after all when the lock goes.
-        raw.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and wait_event_type = 'Lock'"
-        )
-    raw.check(*files[4:9])
-    dead = raw.rows("select load_id from raw.loads where completed_at is null")
-    assert len(dead) == (moment not in ("extraction", "begin"))
-    summary = load([str(folder)], ONE)
-    assert (summary.new, summary.known) == (25, 5)
-    raw.check(folder)
-    assert list(working.iterdir()) == []
-
-    assert warehouse_status(raw.connection).dead_loads == len(dead)
-    before = raw.counting()
-    cleaned = clean(raw.connection)
-    assert (cleaned.loads > 0) == (moment not in ("extraction", "begin"))
-    assert raw.counting() == before
-    raw.check(folder)
-    assert not raw.rows(f"select from raw.snapshots s where not {catalog.COMPLETE}")
-    for table in ("station_changes", "station_attribute_changes", "bike_changes"):
-        assert not raw.rows(
-            f"select from raw.{table} where change_set_id not in (select change_set_id from raw.snapshots)"
-        )
-    assert warehouse_status(raw.connection).dead_loads == 0
-    assert clean(raw.connection).loads == 0
+# --- killed (more of it in test_load_faults.py), twice at once -------------------------------------------------------
 
 
 def test_a_killed_loads_last_statement_is_waited_for(raw: Raw, folder: Path) -> None:
@@ -354,11 +261,9 @@ def test_a_killed_loads_last_statement_is_waited_for(raw: Raw, folder: Path) -> 
         write(folder, number, app({"1": [f"b{number}"]}))
     load([str(folder)], ONE)
     write(folder, 3, app({"1": ["x"]}))
-    with locked_for_writing(raw, "raw.quarantined_files"):
-        process = start_load(folder)
-        wait_for(lambda: waits_for_a_lock(raw), process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    database = Database(raw.url)
+    with database.locked("raw.quarantined_files"):
+        Velib("load", str(folder)).wait_for(lambda: database.awaited("raw.quarantined_files")).kill()
         late = write(folder, 6, app({"1": ["y"]}))
         found: list[LoadSummary] = []
         following = threading.Thread(target=lambda: found.append(load([str(late)], ONE)))
@@ -371,66 +276,14 @@ def test_a_killed_loads_last_statement_is_waited_for(raw: Raw, folder: Path) -> 
     raw.check(folder)
 
 
-def test_a_load_that_lost_its_lock_never_counts(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its connection is cut while dlt writes over others; a second load begins, and is complete first."""
-    for number in (0, 9):
-        write(folder, number, app({"1": [f"b{number}"]}))
-    load([str(folder)], ONE)
-    write(folder, 3, app({"1": ["x"]}))
-    late = folder.parent / "late"
-    write(late, 6, app({"1": ["y"]}))
-    inner = ingestion.load.load_tables
-
-    def overtaken(*arguments: Any) -> str:
-        load_id = inner(*arguments)
-        monkeypatch.setattr(ingestion.load, "load_tables", inner)
-        raw.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'velib load'"
-            " and datname = current_database()"
-        )
-        load([str(late)], ONE)
-        return load_id
-
-    monkeypatch.setattr(ingestion.load, "load_tables", overtaken)
-    with pytest.raises(VelibError, match=r"^the database failed: "):
-        load([str(folder)], ONE)
-    assert warehouse_status(raw.connection).dead_loads == 1
-    raw.check(late, *folder.glob("*_080000_*"), *folder.glob("*_080900_*"))
-    load([str(folder)], ONE)
-    raw.check(folder, late)
-
-
 def test_two_loads_at_once(raw: Raw, folder: Path) -> None:
     files = simulated(folder)
-    both = [start_load(folder, "--batch", "8", "--workers", "1") for _ in range(2)]
-    outcomes = [process.communicate(timeout=100) for process in both]
-    assert [process.returncode for process in both] == [0, 0], outcomes
-    new = [int(out.split(" new")[0].split()[-1]) for out, _ in outcomes]
+    both = [Velib("load", str(folder), "--batch", "8", "--workers", "1") for _ in range(2)]
+    outcomes = [each.outcome() for each in both]
+    assert [each.code for each in outcomes] == [0, 0], outcomes
+    new = [int(each.out.split(" new")[0].split()[-1]) for each in outcomes]
     assert sum(new) == len(files), outcomes
     assert raw.written() <= len(files) + 2 * 4  # where the two took turns, a successor is written again
-    raw.check(folder)
-
-
-def test_a_failing_database_is_one_clear_line(raw: Raw, folder: Path) -> None:
-    write(folder, 0, app({"1": ["a"]}))
-    load([str(folder)], ONE)
-    write(folder, 1, app({"1": ["b"]}))
-    with locked_for_writing(raw, "raw.bike_changes"):
-        process = start_load(folder)
-        wait_for(lambda: waits_for_a_lock(raw), process)
-        raw.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and application_name <> 'velib tests'"
-        )
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
-    # The libpq inside the Arrow driver may print the server's last words itself, if it happens to read them.
-    ours = [line for line in err.splitlines() if not line.startswith("FATAL:")]
-    assert len(ours) == 1, err
-    assert ours[0].startswith("error: the database "), err
-    assert "Traceback" not in err
-    assert re.search("terminat|closed|lost|connection", ours[0]), err
-    load([str(folder)], ONE)
     raw.check(folder)
 
 

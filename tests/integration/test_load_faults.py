@@ -120,6 +120,9 @@ def test_a_load_killed_in_each_phase(phase: str, raw: Raw, folder: Path) -> None
     clean(raw.connection)
     raw.check(folder)
     assert not raw.rows(f"select from raw.snapshots s where not {catalog.COMPLETE}")
+    for table in ("station_changes", "station_attribute_changes", "bike_changes"):
+        orphans = f"select from raw.{table} where change_set_id not in (select change_set_id from raw.snapshots)"
+        assert not raw.rows(orphans), table
     assert warehouse_status(raw.connection).dead_loads == 0
 
 
