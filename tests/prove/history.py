@@ -73,7 +73,7 @@ class History:
     counts: Counter[str] = field(default_factory=Counter)
     arrived: list[Path] = field(default_factory=list)
     seconds_a_file: float = 0.004
-    seconds_a_build: float = 15.0
+    seconds_a_build: float = 5.0  # once dbt has come to the database
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -239,8 +239,10 @@ class History:
 
     def build(self, *arguments: str) -> None:
         """A build to its end."""
+        process = Velib("build", *MODELS, *arguments)
+        process.wait_for("dbt")
         started = time.monotonic()
-        Velib("build", *MODELS, *arguments).finish()
+        process.finish()
         self.counts["builds"] += 1
         if not arguments:
             self.seconds_a_build = time.monotonic() - started
