@@ -130,8 +130,8 @@
 {% macro shaping_vars() %}
     {% set shaping = {} %}
     {% for name in [
-        'gap_seconds', 'flicker_seconds', 'maintenance_seconds', 'maintenance_battery_points', 'rebalancing_bikes',
-        'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m',
+        'gap_seconds', 'flicker_seconds', 'maintenance_seconds', 'maintenance_least_seconds', 'maintenance_battery_points',
+        'rebalancing_bikes', 'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m',
     ] %}
         {% do shaping.update({name: var(name)}) %}
     {% endfor %}

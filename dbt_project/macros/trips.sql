@@ -56,9 +56,14 @@
             then 'flicker'
         when
             {{ m }}.duration_min_seconds > {{ var('maintenance_seconds') }}
-            or ({{ m }}.origin_bike_status = 'indisponible' and {{ m }}.destination_bike_status = 'disponible')
-            or {{ m }}.destination_battery_percent - {{ m }}.origin_battery_percent
-            >= {{ var('maintenance_battery_points') }}
+            or (
+                {{ m }}.duration_min_seconds >= {{ var('maintenance_least_seconds') }}
+                and (
+                    ({{ m }}.origin_bike_status = 'indisponible' and {{ m }}.destination_bike_status = 'disponible')
+                    or {{ m }}.destination_battery_percent - {{ m }}.origin_battery_percent
+                    >= {{ var('maintenance_battery_points') }}
+                )
+            )
             then 'maintenance'
         when
             {{ m }}.bikes_together >= {{ var('rebalancing_bikes') }}

@@ -23,6 +23,7 @@ class Thresholds(NamedTuple):
     gap: timedelta = GAP
     flicker_seconds: float = 180
     maintenance_seconds: float = 24 * 3600
+    maintenance_least_seconds: float = 0
     battery_rise_percent: int = 10
     rebalancing_bikes: int = 3
     implausible_kmh: float = 30
@@ -300,7 +301,8 @@ def _type(row: TripRow, left: Bike, came: Bike, longest_step: timedelta, togethe
         return "gap"
     if same_station and left.dock == came.dock and row.duration_max_seconds <= thresholds.flicker_seconds:
         return "flicker"
-    if row.duration_min_seconds > thresholds.maintenance_seconds or repaired or charged:
+    signs_count = row.duration_min_seconds >= thresholds.maintenance_least_seconds
+    if row.duration_min_seconds > thresholds.maintenance_seconds or (signs_count and (repaired or charged)):
         return "maintenance"
     if not same_station and together >= thresholds.rebalancing_bikes:
         return "rebalancing"
