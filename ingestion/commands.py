@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from ingestion.load import LoadSummary
-    from ingestion.status import FeedStatus
+    from ingestion.status import FeedStatus, WarehouseStatus
 
 # How many quarantined files are named one by one.
 NAMED = 10
@@ -97,12 +97,8 @@ def status() -> None:
         click.echo(
             f"dead loads     {found.dead_loads:,} did not come to an end: their rows count for nothing, `velib clean` removes them"
         )
-    if found.feeds and found.not_built is None:
-        click.echo("marts          none yet: `velib build`")
-    elif found.not_built:
-        click.echo(f"marts          {found.not_built:,} snapshots behind: `velib build`")
-    elif found.feeds:
-        click.echo("marts          up to date")
+    if found.feeds:
+        click.echo(f"marts          {_marts(found)}")
     total = sum(found.quarantine_counts.values())
     click.echo(f"quarantine     {total:,} files" if total else "quarantine     empty")
     for reason, count in found.quarantine_counts.items():
@@ -142,6 +138,21 @@ def _say_load(summary: LoadSummary) -> None:
         f"{summary.files:,} files: {summary.new:,} new, {summary.skipped:,} skipped, {quarantined}; "
         f"{summary.changes:,} changes in {summary.seconds:.1f} s{pace}"
     )
+
+
+def _marts(found: WarehouseStatus) -> str:
+    """How far the marts are behind what was loaded, and whether the last build came to its end."""
+    build = found.last_build
+    if build is None:
+        return "none yet: `velib build`"
+    if build.is_under_way:
+        return f"a build is under way since {_when(build.started_at)}"
+    behind = f"{found.not_built:,} snapshots behind" if found.not_built else "up to date"
+    if build.ended_at is None:
+        return f"{behind}; the build of {_when(build.started_at)} did not come to an end: `velib build`"
+    if not build.has_succeeded:
+        return f"{behind}; the build of {_when(build.started_at)} failed: `velib build` says why"
+    return f"{behind}: `velib build`" if found.not_built else f"{behind}, built {_when(build.ended_at)}"
 
 
 def _say_feed(feed: FeedStatus) -> None:

@@ -1,10 +1,10 @@
-"""What stands in the raw schema: feeds, their newest snapshots and gaps, and the quarantine. Reading only."""
+"""What stands in the raw schema: feeds, their newest snapshots and gaps, the quarantine; how far the marts are. Reading only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingestion import catalog, raw_schema
 
@@ -49,6 +49,16 @@ class QuarantinedFile:
 
 
 @dataclass(frozen=True)
+class LastBuild:
+    """The latest run that made models. `ended_at` is None for one under way, and for one that died."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    has_succeeded: bool
+    is_under_way: bool
+
+
+@dataclass(frozen=True)
 class WarehouseStatus:
     """What was loaded and what was not. `quarantine` holds the latest of `quarantine_counts`, which is by reason.
 
@@ -64,6 +74,7 @@ class WarehouseStatus:
     dead_loads: int
     last_load_at: datetime | None
     not_built: int | None
+    last_build: LastBuild | None
     database_bytes: int
 
 
@@ -113,6 +124,20 @@ select count(*) from raw.snapshots s
 where s.change_set_id > (select min(change_set_id) from intermediate.build_watermarks) and {catalog.COMPLETE}
 """
 
+# dbt and whoever waits to run it are known by their connections.
+_LAST_BUILD = """
+select
+    started_at,
+    ended_at,
+    coalesce(has_succeeded, false),
+    ended_at is null and exists (
+        select from pg_stat_activity where datname = current_database() and application_name in ('dbt', 'velib build')
+    )
+from intermediate.builds
+order by started_at desc
+limit 1
+"""
+
 
 def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> WarehouseStatus:
     """Look at the whole raw schema. `connection` must be in autocommit mode."""
@@ -125,11 +150,13 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
             feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))
         cursor.execute(_LOADS, {"is_locked": catalog.is_load_under_way(connection)})
         loading_since, dead, last_load_at = cursor.fetchone()
-        cursor.execute("select to_regclass('intermediate.build_watermarks') is not null")
-        not_built = None
-        if cursor.fetchone() == (True,):
+        not_built = last_build = None
+        if _exists(cursor, "intermediate.build_watermarks"):
             cursor.execute(_NOT_BUILT)
             not_built = cursor.fetchone()[0]
+        if _exists(cursor, "intermediate.builds"):
+            cursor.execute(_LAST_BUILD)
+            last_build = next((LastBuild(*row) for row in cursor), None)
         cursor.execute(
             "select reason, count(*) from raw.quarantined_files where resolved_at is null group by 1 order by 2 desc, 1"
         )
@@ -147,5 +174,19 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         cursor.execute("select pg_database_size(current_database())")
         size = cursor.fetchone()[0]
     return WarehouseStatus(
-        tuple(feeds), counts, quarantine, duplicates, loading_since, dead, last_load_at, not_built, size
+        feeds=tuple(feeds),
+        quarantine_counts=counts,
+        quarantine=quarantine,
+        duplicates=duplicates,
+        loading_since=loading_since,
+        dead_loads=dead,
+        last_load_at=last_load_at,
+        not_built=not_built,
+        last_build=last_build,
+        database_bytes=size,
     )
+
+
+def _exists(cursor: Any, table: str) -> bool:
+    cursor.execute("select to_regclass(%s) is not null", (table,))
+    return bool(cursor.fetchone()[0])

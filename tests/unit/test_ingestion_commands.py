@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ingestion import commands
 from ingestion.extract import Quarantined
 from ingestion.landing import LandingFile
 from ingestion.load import LoadOptions, LoadSummary
-from ingestion.status import FeedStatus, Gap, QuarantinedFile, WarehouseStatus
+from ingestion.status import FeedStatus, Gap, LastBuild, QuarantinedFile, WarehouseStatus
 from warehouse import cli
 from warehouse.errors import VelibError
 
@@ -203,8 +204,38 @@ def status_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Ca
     return show
 
 
+BUILT = LastBuild(minute(690), minute(691), has_succeeded=True, is_under_way=False)
+
+
+@pytest.mark.parametrize(
+    ("not_built", "build", "said"),
+    [
+        (None, None, "none yet: `velib build`"),
+        (0, BUILT, "up to date, built 2026-06-02 19:31:00 UTC"),
+        (1200, BUILT, "1,200 snapshots behind: `velib build`"),
+        (5, replace(BUILT, ended_at=None, is_under_way=True), "a build is under way since 2026-06-02 19:30:00 UTC"),
+        (
+            5,
+            replace(BUILT, ended_at=None, has_succeeded=False),
+            "5 snapshots behind; the build of 2026-06-02 19:30:00 UTC did not come to an end: `velib build`",
+        ),
+        (
+            0,
+            replace(BUILT, has_succeeded=False),
+            "up to date; the build of 2026-06-02 19:30:00 UTC failed: `velib build` says why",
+        ),
+    ],
+)
+def test_status_of_the_marts(
+    not_built: int | None, build: LastBuild | None, said: str, status_of: Callable[[WarehouseStatus], list[str]]
+) -> None:
+    feed = FeedStatus("f", 1, minute(0), minute(0), 1, 1, None, 0, ())
+    lines = status_of(WarehouseStatus((feed,), {}, (), 0, None, 0, None, not_built, build, 0))
+    assert f"marts          {said}" in lines
+
+
 def test_status_of_nothing(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
-    assert status_of(WarehouseStatus((), {}, (), 0, None, 0, None, None, 0)) == [
+    assert status_of(WarehouseStatus((), {}, (), 0, None, 0, None, None, None, 0)) == [
         "no snapshots yet: load some with `velib load PATH`, or try `velib demo`",
         "quarantine     empty",
     ]
@@ -225,7 +256,7 @@ def test_status(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
     bad = QuarantinedFile(f"/in/{ESCAPE}", "empty_file", f"is {ESCAPE}", minute(0))
     shown = "\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m"
     found = WarehouseStatus(
-        (feed,), {"empty_file": 12, "too_large": 1}, (bad,), 4, minute(710), 1, minute(700), 12, 12_300_000
+        (feed,), {"empty_file": 12, "too_large": 1}, (bad,), 4, minute(710), 1, minute(700), 12, BUILT, 12_300_000
     )
     assert status_of(found) == [
         f"feed           f{shown}: 1,234 snapshots since 2026-06-02 08:00:00 UTC, every 60 s",

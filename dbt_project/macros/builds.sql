@@ -1,0 +1,25 @@
+{#-
+    The runs that made models, in intermediate.builds: one that died has no end there, and `velib status` says so. Killed in the
+    middle, it leaves models of two states beside each other until the next run, which no watermark tells of.
+-#}
+{% macro begin_build() %}
+    create table if not exists intermediate.builds (
+        invocation_id text primary key,
+        started_at timestamptz not null default now(),
+        ended_at timestamptz,
+        has_succeeded boolean
+    );
+    insert into intermediate.builds (invocation_id) values ('{{ invocation_id }}');
+{% endmacro %}
+
+{#- on-run-end. dbt runs it after failures too. -#}
+{% macro end_build(results) %}
+    {% if execute and builds_models() %}
+        {% set failed = results | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error']) | list %}
+        update intermediate.builds
+        set ended_at = now(), has_succeeded = {{ 'false' if failed else 'true' }}
+        where invocation_id = '{{ invocation_id }}'
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}
