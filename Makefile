@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove truth lint format ui docs clean lock
+.PHONY: help install demo test prove fuzz truth lint format ui docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -66,6 +66,9 @@ format: install ## ruff's formatting and safe fixes
 
 ui: install ## Dagster's web interface
 	@$(BIN)/velib ui
+
+fuzz: install ## the readers on N random files each (100,000)
+	@FUZZ_EXAMPLES=$(or $(N),100000) $(BIN)/python -m pytest -n auto tests/unit/test_fuzz_formats.py $(ARGS)
 
 truth: install ## docs/trips.md anew: a simulated week at 1, 5 and 15 minutes against its truth (ARGS='--days 2')
 	@$(BIN)/python -m benchmarks.trips_truth $(ARGS)

@@ -3,7 +3,7 @@
 However a payload is mangled, it ends in a reading that the warehouse can store, or in an error with a known reason and a
 line fit for a terminal; and which of the two it is, the payload alone decides. A thousand examples each in CI; more with
 
-    FUZZ_EXAMPLES=100000 .venv/bin/python -m pytest tests/unit/test_fuzz_formats.py
+    make fuzz N=100000
 """
 
 from __future__ import annotations
