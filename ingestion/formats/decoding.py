@@ -15,6 +15,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
@@ -24,6 +26,7 @@ from ingestion.formats.errors import ENTRY, FormatError, Reason
 from ingestion.formats.model import Station
 
 T = TypeVar("T")
+Rule = TypeVar("Rule", bound=Hashable)
 
 MAX_COUNT = 32767  # counts are smallint in the warehouse
 MAX_KEY_LENGTH = 200  # a longer one would not fit into an index row, and is no station code or bike id
@@ -197,6 +200,12 @@ def flag(value: Flag, field: str) -> bool | None:
         if known is None:
             raise FormatError("wrong_shape", f"field `{field}` in {ENTRY}: expected yes or no") from None
         return known
+
+
+@lru_cache(maxsize=8)
+def shared(rule: Rule) -> Rule:
+    """Equal rules of several files as one object: each of their entries is compared with another's, by its rule too."""
+    return rule
 
 
 def percent(value: float | None) -> int | None:

@@ -10,7 +10,6 @@ own: the two are captured at different times, and a document without status must
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -28,6 +27,7 @@ from ingestion.formats.decoding import (
     flag,
     key,
     plain,
+    shared,
     storable,
     text,
     total,
@@ -163,13 +163,7 @@ def _propulsion(document: _VehicleTypesDocument | None) -> Propulsion | None:
             electric.add(key(vehicle.vehicle_type_id))
         elif kind == "human":
             mechanical.add(key(vehicle.vehicle_type_id))
-    return _same(Propulsion(frozenset(mechanical), frozenset(electric)))
-
-
-@lru_cache(maxsize=8)
-def _same(propulsion: Propulsion) -> Propulsion:
-    """Equal ones of several files as one object: each of their entries is compared with another's, by this one too."""
-    return propulsion
+    return shared(Propulsion(frozenset(mechanical), frozenset(electric)))
 
 
 def _ids(stations: list[msgspec.Raw]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -28,6 +27,7 @@ from ingestion.formats.decoding import (
     key,
     percent,
     plain,
+    shared,
     storable,
     text,
     total,
@@ -113,13 +113,7 @@ def _electric_types(places: Iterable[msgspec.Raw]) -> frozenset[str]:
         for bike in bikes or ():
             if bike.bike_type is not None and _states_battery(bike):
                 types.add(str(text(bike.bike_type)))
-    return _same(frozenset(types))
-
-
-@lru_cache(maxsize=8)
-def _same(types: frozenset[str]) -> frozenset[str]:
-    """Equal ones of several files as one object: each of their entries is compared with another's, by this one too."""
-    return types
+    return shared(frozenset(types))
 
 
 def _bike(bike: _Bike, electric_types: frozenset[str], place: _Place | None) -> Bike:
