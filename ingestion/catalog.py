@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
 LOAD_LOCK = 0x7E11B_10AD
 
+# Reasons that say nothing of a file's content: it was not come by.
+OUT_OF_REACH = ("unreadable", "unusable_path")
+
 _LOADED_COLUMNS = """
     s.feed, s.snapshot_at, s.previous_snapshot_at, s.change_set_id, s.file, s.file_bytes, s.file_modified_ns,
     s.content_hash, s.station_count, s.station_without_code_count, s.station_listed_twice_count, s.bike_count,
@@ -319,6 +322,36 @@ def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) 
     with connection.cursor() as cursor:
         _resolve(cursor, paths, now)
         cursor.execute("delete from raw.duplicate_files where path = any(%s)", (list(paths),))
+
+
+def closed_folders(connection: Connection) -> list[str]:
+    """The folders in quarantine because they could not be listed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select path from raw.quarantined_files
+            where path like '%/' and reason = 'unreadable' and resolved_at is null
+            """
+        )
+        return [path for (path,) in cursor]
+
+
+def still_out_of_reach(connection: Connection, quarantined: Sequence[Quarantined]) -> set[str]:
+    """Of files just found unreadable those that were before. They have no stamp by which to be known without a try."""
+    paths = [(each.file.path, each.reason) for each in quarantined if each.reason in OUT_OF_REACH]
+    if not paths:
+        return set()
+    with connection.cursor() as cursor:
+        found = execute_values(
+            cursor,
+            """
+            select path from raw.quarantined_files
+            where (path, reason) in (values %s) and resolved_at is null
+            """,
+            paths,
+            fetch=True,
+        )
+        return {path for (path,) in found}
 
 
 def see_again(connection: Connection, paths: Sequence[str], now: datetime) -> None:

@@ -74,7 +74,8 @@ def list_files(paths: Sequence[str]) -> list[LandingFile]:
 
     In folders only `.json` and `.json.gz` count. Hidden and temporary files (`.x`, `*.tmp`, `*.part`) count only when
     named outright. Pipes, sockets and devices are left out; a link that leads nowhere is listed, since a file was meant,
-    and so is a folder within that cannot be: it is found unreadable then.
+    and so is what is closed to us: a file whose folder may not be entered, and a folder within that cannot be listed, the
+    latter with a slash at its end. They are found unreadable then.
     A path that does not exist or matches nothing is a VelibError.
     """
     found: dict[str, LandingFile] = {}
@@ -124,10 +125,13 @@ def _list_glob(pattern: str) -> Iterator[LandingFile]:
 def _list_leaf(path: str) -> Iterator[LandingFile]:
     try:
         about = os.stat(path)
-    except OSError:
-        # A link to nothing or to itself is reported when it is read; a file that vanished is none.
+    except FileNotFoundError:
+        # A link to nothing is reported when it is read; a file that vanished is none.
         if os.path.islink(path):
-            yield _file(path, os.lstat(path))
+            yield _usable(path, 0, None)
+        return
+    except OSError:  # it is there, but not for us: reported when it is read
+        yield _usable(path, 0, None)
         return
     if stat.S_ISREG(about.st_mode):
         yield _file(path, about)
@@ -158,7 +162,34 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
         except OSError as error:
             if current == folder:
                 raise VelibError(f"cannot list {current}: {_why(error)}") from None
-            yield _usable(current, 0, None)  # as a file that cannot be read: the rest is not to wait for it
+            # As a file that cannot be read: the rest is not to wait for it.
+            yield _usable(os.path.join(current, ""), 0, None)
+
+
+def no_longer_closed(folders: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Those of the folders, once listed as closed, that can be listed by now or are gone; only what lies within `paths`.
+
+    Of another landing zone, which may not even be mounted here, nothing is known.
+    """
+    roots = tuple(_root(local) for path in paths if (local := _local(path)) is not None)
+    return [folder for folder in folders if folder.startswith(roots) and not _is_closed(folder)]
+
+
+def _root(path: str) -> str:
+    """The folder that all that a path names lies in, with a slash at its end."""
+    while glob.has_magic(path) and not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.path.join(os.path.abspath(path), "")
+
+
+def _is_closed(folder: str) -> bool:
+    try:
+        os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

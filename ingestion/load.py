@@ -28,7 +28,7 @@ from ingestion.arrow import from_ipc
 from ingestion.capture_time import from_name
 from ingestion.extract import Expected, Inspected, Quarantined, SpanResult, extract_span, inspect
 from ingestion.formats import FORMATS
-from ingestion.landing import LandingFile, list_files
+from ingestion.landing import LandingFile, list_files, no_longer_closed
 from ingestion.rebuild import rebuild_snapshot
 from ingestion.source import load_tables, work_folder
 from ingestion.timeline import Slot, arrange, spans
@@ -139,6 +139,8 @@ def load(
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
         raw_schema.ensure(connection)
+        opened = no_longer_closed(catalog.closed_folders(connection), paths)
+        catalog.resolve_loaded(connection, opened, datetime.now(UTC))
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
         for start in range(0, len(candidates), options.batch_files):
             with catalog.exclusive(connection, on_wait):
@@ -218,12 +220,7 @@ class _Loader:
         catalog.still_exclusive(self.connection)
 
     def _leave_out_known(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
-        paths = [each.file.path for each in batch]
-        folders = _folders_of(paths)
-        known = catalog.known_files(self.connection, [*paths, *folders])
-        # A folder that could not be read is in quarantine like a file. It has files now, so it can.
-        if opened := sorted(folders & known.keys()):
-            catalog.resolve_loaded(self.connection, opened, datetime.now(UTC))
+        known = catalog.known_files(self.connection, [each.file.path for each in batch])
         fresh: list[_Candidate] = []
         seen_again: list[str] = []
         for each in batch:
@@ -361,7 +358,10 @@ class _Loader:
         now = datetime.now(UTC)
         self.summary.new += result.snapshots
         self.summary.changes += result.changes
-        self.summary.quarantined += [each for each in result.quarantined if each.file.path not in self._again]
+        quarantined = [each for each in result.quarantined if each.file.path not in self._again]
+        before = catalog.still_out_of_reach(self.connection, quarantined)
+        self.summary.quarantined += [each for each in quarantined if each.file.path not in before]
+        self.summary.still_quarantined += len(before)
         self.summary.duplicates += sum(each.file.path not in self._again for each in result.duplicates)
         self.summary.known += len(result.unchanged)
         catalog.resolve_loaded(self.connection, result.loaded_paths, now)
@@ -378,16 +378,6 @@ class _Loader:
         if self._folder is None:
             self._folder = self.stack.enter_context(work_folder())
         return self._folder
-
-
-def _folders_of(paths: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        folder = os.path.dirname(path)
-        while folder and folder not in found:
-            found.add(folder)
-            folder = os.path.dirname(folder)
-    return found
 
 
 def _outcome(future: Future[SpanResult]) -> SpanResult:

@@ -431,6 +431,37 @@ def test_permission_denied(what: str, raw: Raw, folder: Path, monkeypatch: pytes
     assert raw.quarantine() == {}
 
 
+def test_what_stays_closed_is_new_once(raw: Raw, folder: Path) -> None:
+    """A folder such as a disk's lost+found never opens: the exit code is not to be 3 for ever."""
+    files = simulated(folder)
+    lost, gone, shut = folder / "lost+found", folder / "gone", folder / "shut"
+    for each in (lost, gone, shut):
+        each.mkdir()
+        each.chmod(0)
+    write(shut, 700, app({"1": ["a"]}))
+    shut.chmod(0o644)
+    files[3].chmod(0)
+    out_of_reach = {each.name: "unreadable" for each in (lost, gone, files[3], *shut.iterdir())}
+    first = _run_without_override(str(folder))
+    assert (first.code, raw.quarantine()) == (3, out_of_reach), first
+    again = _run_without_override(str(folder))
+    assert (again.code, raw.quarantine()) == (0, out_of_reach), again
+    assert "0 quarantined (and 4 from before)" in again.out
+    # Opened, though it holds nothing, or deleted, a folder is over and done with.
+    lost.chmod(0o755)
+    gone.rmdir()
+    left = _run_without_override(str(folder))
+    assert (left.code, set(raw.quarantine())) == (0, set(out_of_reach) - {"lost+found", "gone"}), left
+    lost.chmod(0)
+    assert _run_without_override(str(folder)).code == 3, "closed anew, it is new"
+    for each in (lost, shut):
+        each.chmod(0o755)
+    files[3].chmod(0o644)
+    load([str(folder)], ONE)
+    raw.check(folder)
+    assert raw.quarantine() == {}
+
+
 def _run_without_override(folder: str) -> Outcome:
     if os.geteuid() != 0:
         return run("load", folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -14,11 +15,12 @@ import tempfile
 import tracemalloc
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingestion import landing
-from ingestion.landing import LandingFile, UnreadableFile, list_files, read
+from ingestion.landing import LandingFile, UnreadableFile, list_files, no_longer_closed, read
 from warehouse.errors import VelibError
 
 MEGABYTE = 1 << 20
@@ -319,10 +321,11 @@ from ingestion.landing import UnreadableFile, list_files, read
 if os.geteuid() == 0:
     os.setuid(65534)
 for file in list_files([sys.argv[1]]):
+    name = file.path.removeprefix(sys.argv[1] + "/")
     try:
-        print(os.path.basename(file.path), read(file, 1000))
+        print(name, read(file, 1000))
     except UnreadableFile as error:
-        print(os.path.basename(file.path), error.reason, error.detail)
+        print(name, error.reason, error.detail)
 """
 
 
@@ -330,9 +333,10 @@ def test_no_permission_for_one_file_and_one_folder() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         folder.chmod(0o755)
-        make(folder, "a.json", "b.json", "lost+found/c.json")
+        make(folder, "a.json", "b.json", "lost+found/c.json", "no entry/d.json", "no entry/e.csv", "no entry/f/g.json")
         (folder / "b.json").chmod(0)
         (folder / "lost+found").chmod(0)
+        (folder / "no entry").chmod(0o644)
         done = subprocess.run(
             [sys.executable, "-c", _AS_NOBODY, place],
             check=True,
@@ -340,12 +344,60 @@ def test_no_permission_for_one_file_and_one_folder() -> None:
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        (folder / "lost+found").chmod(0o755)
+        for name in ("lost+found", "no entry"):
+            (folder / name).chmod(0o755)
     assert done.stdout.splitlines() == [
         "a.json b'[]'",
         "b.json unreadable Permission denied",
-        "lost+found unreadable Permission denied",
+        "lost+found/ unreadable Permission denied",
+        "no entry/d.json unreadable Permission denied",
+        "no entry/f/ unreadable Permission denied",
     ]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_file_that_says_nothing_of_itself_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Simulated, as above. A file that has gone meanwhile is none."""
+    make(tmp_path, "a.json", "b.json", "gone.json")
+    about = os.stat
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith("b.json"):
+            raise OSError(number, os.strerror(number))
+        if str(path).endswith("gone.json"):
+            raise FileNotFoundError(errno.ENOENT, "gone")
+        return about(path, **options)
+
+    monkeypatch.setattr(landing.os, "stat", stat)
+    found = list_files([str(tmp_path)])
+    assert [os.path.basename(file.path) for file in found] == ["a.json", "b.json"]
+    assert found[1] == LandingFile(str(tmp_path / "b.json"), 0, None)
+
+
+def test_folders_that_are_no_longer_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "in/open/a.json", "in/closed/a.json", "in/file", "other/a.json")
+    listing = os.listdir
+
+    def list_folder(path: str) -> list[str]:
+        if path.endswith("closed/"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(landing.os, "listdir", list_folder)
+    names = ["in/open/", "in/closed/", "in/file/", "in/gone/", "in2/gone/", "other/", "unmounted/x/"]
+    folders = [f"{tmp_path}/{name}" for name in names]
+
+    def opened(*paths: str) -> list[str]:
+        return [folder.removeprefix(f"{tmp_path}/") for folder in no_longer_closed(folders, paths)]
+
+    expected = ["in/open/", "in/file/", "in/gone/"]
+    assert opened(f"{tmp_path}/in") == opened(f"file://{tmp_path}/in/") == expected
+    assert opened(f"{tmp_path}/in/*/a.json", f"{tmp_path}/other/a.json", "s3://x") == expected
+    assert opened("s3://x") == []
+    monkeypatch.chdir(tmp_path)
+    assert opened("in", "other") == [*expected, "other/"]
 
 
 def test_an_error_survives_the_way_between_processes() -> None:
