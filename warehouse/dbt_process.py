@@ -31,8 +31,10 @@ BUILD_LOCK = 0x7E11B_B11D
 HOLDER = "VELIB_BUILD_LOCK_HOLDER"
 WAITING = "waiting for another build to end …"
 
+# What this module's own lines on failure begin with: models, tests and libraries say "error: …" too.
+_FAILED = "dbt_process: error: "
 LOCK_LOST = (
-    "error: the database failed: the connection that held the lock on builds was cut; what was built counts, "
+    f"{_FAILED}the database failed: the connection that held the lock on builds was cut; what was built counts, "
     "run it again for the rest"
 )
 
@@ -65,8 +67,11 @@ def holder(connection: "Connection") -> int | None:
 
 
 def refusal(text: str) -> str | None:
-    """The one line in what a failed run said that is all the user needs: our macros' (guards.sql) or this module's."""
-    found = re.search(r"^(?:\s*refused|error): (.+)$", text, re.MULTILINE)
+    """The one line in what a failed run said that is all the user needs: our macros' (guards.sql) or this module's.
+
+    A macro refuses a run in its hook, where no model has run. What a model's error says is no such line, however it begins.
+    """
+    found = re.search(rf"^(?:Compilation Error in operation .*\n\s*refused: |{_FAILED})(.+)$", text, re.MULTILINE)
     return None if found is None else found[1].strip()
 
 
@@ -135,7 +140,7 @@ def main() -> NoReturn:
             sys.argv[0] = "dbt"
             cli(prog_name="dbt")
     except VelibError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"{_FAILED}{error}")
     raise AssertionError("dbt's command line ends with SystemExit")
 
 

@@ -68,9 +68,17 @@ def test_the_watermarks_remember_every_var_that_incremental_models_depend_on(man
             "no: wait",
         ),
         (
-            "warn\nerror: cannot connect to the database: refused: it is away",
+            "Encountered an error:\nCompilation Error in operation velib-on-run-start-0 (./dbt_project.yml)\n  refused: no",
+            "no",
+        ),
+        (
+            "warn\ndbt_process: error: cannot connect to the database: refused: it is away",
             "cannot connect to the database: refused: it is away",
         ),
+        (f"Failure in test heavy\n{dbt_process.LOCK_LOST}", dbt_process.LOCK_LOST.removeprefix("dbt_process: error: ")),
+        ("Database Error in model fct_trips\nerror: a line of a context\n  division by zero", None),
+        ("Database Error in model fct_trips\n  refused: by a function\nrefused: once more", None),
+        ("Compilation Error in model fct_trips\n  refused: by a package", None),
         ("Database Error in model fct_trips\n  connection refused: is it there?", None),
         ("", None),
     ],
