@@ -109,6 +109,15 @@ def test_velib_dialect() -> None:
     assert station.attributes.name == "B"
 
 
+def test_files_with_the_same_vehicle_types_share_them() -> None:
+    """Of each entry they are compared with another's: one object is equal to itself at once."""
+    statuses = (varied(GBFS_STATUS, num_bikes_available=n) for n in (1, 2))
+    payloads = (encode({"station_status": gbfs(status), "vehicle_types": TYPES}) for status in statuses)
+    one, other = (FORMAT.split(payload)[0] for payload in payloads)
+    assert one.propulsion is not None
+    assert one.propulsion is other.propulsion
+
+
 def test_version_3() -> None:
     status = varied(
         GBFS_STATUS, num_bikes_available=..., num_vehicles_available=6, last_reported="2026-06-01T10:00:00Z"

@@ -54,6 +54,13 @@ def test_a_station() -> None:
     )
 
 
+def test_files_with_the_same_electric_types_share_them() -> None:
+    """Of each entry they are compared with another's: one object is equal to itself at once."""
+    one, other = (FORMAT.split(encode(nextbike(varied(NEXTBIKE_STATION, bikes=n))))[0] for n in (3, 4))
+    assert one.electric_types
+    assert one.electric_types is other.electric_types
+
+
 def test_a_bike_in_the_street() -> None:
     street = read(FORMAT, encode(nextbike(NEXTBIKE_STREET)))[0]
     expected = bike("556330", False, "indisponible")._replace(latitude=50.01, longitude=8.21)
