@@ -101,8 +101,8 @@ TABLES: dict[str, pa.Schema] = {
 class ChangeSetRows:
     """The rows of several change sets of one feed, gathered until they are sent on."""
 
-    def __init__(self, feed: str, format_name: str) -> None:
-        self._feed, self._format = feed, format_name
+    def __init__(self, feed: str) -> None:
+        self._feed = feed
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
 
     def add(
@@ -110,6 +110,7 @@ class ChangeSetRows:
         change_set_id: int,
         snapshot_at: datetime,
         previous_snapshot_at: datetime | None,
+        format_name: str,
         file: LandingFile,
         content_hash: str,
         counts: Counts,
@@ -122,7 +123,7 @@ class ChangeSetRows:
                 snapshot_at,
                 previous_snapshot_at,
                 change_set_id,
-                self._format,
+                format_name,
                 file.path,
                 file.size,
                 file.modified_ns,

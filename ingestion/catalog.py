@@ -1,4 +1,4 @@
-"""What the raw schema knows of files and snapshots, and the small tables the loader keeps beside dlt's.
+"""What the raw schema knows of loads, files and snapshots, and what is noted there of them.
 
 The SQL of the loader lives here. A row of raw.snapshots counts when the load that wrote it is complete and no later
 complete load wrote the same feed and capture time again; a change set counts when its snapshot row does.
@@ -6,7 +6,7 @@ complete load wrote the same feed and capture time again; a change set counts wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,21 +18,20 @@ from psycopg2.extras import execute_values
 from ingestion.extract import Duplicate, Quarantined
 from ingestion.landing import LandingFile
 from ingestion.network_state import Counts
+from ingestion.raw_schema import LOAD_LOCK
 from ingestion.timeline import LoadedSnapshot
+from warehouse import advisory_lock
 from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
-
-# The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
-LOAD_LOCK = 0x7E11B_10AD
 
 # Reasons that say nothing of a file's content: it was not come by.
 OUT_OF_REACH = ("unreadable", "unusable_path")
 
 _LOADED_COLUMNS = """
     s.feed, s.snapshot_at, s.previous_snapshot_at, s.change_set_id, s.file, s.file_bytes, s.file_modified_ns,
-    s.content_hash, s.station_count, s.station_without_code_count, s.station_listed_twice_count, s.bike_count,
+    s.content_hash, s.format, s.station_count, s.station_without_code_count, s.station_listed_twice_count, s.bike_count,
     s.bike_in_street_count, s.bike_listed_twice_count
 """
 
@@ -69,37 +68,19 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(connection: Connection, on_wait: Any = None) -> Iterator[None]:
+def exclusive(connection: Connection, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the load lock. Calls `on_wait` once when another load has it. `connection` must be in autocommit mode."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s)", (LOAD_LOCK,))
-        if not _one(cursor)[0]:
-            if on_wait:
-                on_wait()
-            cursor.execute("select pg_advisory_lock(%s)", (LOAD_LOCK,))
-        try:
-            yield
-        finally:
-            # A broken connection has given the lock back already, and must not hide why it broke.
-            with suppress(psycopg2.Error):
-                cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
+    advisory_lock.take(connection, LOAD_LOCK, on_wait or _nothing, _nothing)
+    try:
+        yield
+    finally:
+        # A broken connection has given the lock back already, and must not hide why it broke.
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
 
 
-def is_load_under_way(connection: Connection) -> bool:
-    """Whether somebody holds the load lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select exists (
-                select from pg_locks
-                where locktype = 'advisory' and granted and objsubid = 1
-                    and database = (select oid from pg_database where datname = current_database())
-                    and (classid::bigint << 32) + objid::bigint = %s
-            )
-            """,
-            (LOAD_LOCK,),
-        )
-        return bool(_one(cursor)[0])
+def _nothing() -> None:
+    pass
 
 
 def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
@@ -371,10 +352,9 @@ def _resolve(cursor: Any, paths: Sequence[str], now: datetime) -> None:
 
 
 def _loaded(row: tuple[Any, ...]) -> LoadedSnapshot:
-    feed, at, previous_at, change_set_id, path, size, modified_ns, digest, *counts = row
-    return LoadedSnapshot(
-        feed, at, previous_at, change_set_id, LandingFile(path, size, modified_ns), digest, Counts(*counts)
-    )
+    feed, at, previous_at, change_set_id, path, size, modified_ns, digest, format_name, *counts = row
+    file = LandingFile(path, size, modified_ns)
+    return LoadedSnapshot(feed, at, previous_at, change_set_id, file, digest, format_name, Counts(*counts))
 
 
 def _one(cursor: Any) -> tuple[Any, ...]:

@@ -143,13 +143,16 @@ def _say_load(summary: LoadSummary) -> None:
 def _marts(found: WarehouseStatus) -> str:
     """How far the marts are behind what was loaded, and whether the last build came to its end."""
     build = found.last_build
-    if build is None:
+    if build is None or (found.not_built is None and build.ended_at is not None):
         return "none yet: `velib build`"
     if build.is_under_way:
         return f"a build is under way since {_when(build.started_at)}"
-    behind = f"{found.not_built:,} snapshots behind" if found.not_built else "up to date"
+    if found.not_built is None:
+        behind = "not all there"
+    else:
+        behind = f"{found.not_built:,} snapshots behind" if found.not_built else "up to date"
     if build.ended_at is None:
-        return f"{behind}; the build of {_when(build.started_at)} did not come to an end: `velib build`"
+        return f"{behind}; the build of {_when(build.started_at)} has not come to an end: `velib build`"
     if not build.has_succeeded:
         return f"{behind}; the build of {_when(build.started_at)} failed: `velib build` says why"
     return f"{behind}: `velib build`" if found.not_built else f"{behind}, built {_when(build.ended_at)}"

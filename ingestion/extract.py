@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -174,7 +174,7 @@ class _Span:
         self.after = after
         self.format: Format = FORMATS[expected.format_name]
         self.result = SpanResult()
-        self.rows = arrow.ChangeSetRows(expected.feed, expected.format_name)
+        self.rows = arrow.ChangeSetRows(expected.feed)
 
     def run(self) -> SpanResult:
         previous, state = self._before_span()
@@ -202,6 +202,7 @@ class _Span:
                     slot.change_set_id,
                     slot.captured_at,
                     previous[0] if previous else None,
+                    self.format.name if winner.is_new else _loaded(slot).format_name,
                     source,
                     digest,
                     counts,
@@ -340,7 +341,8 @@ class _Span:
             data, _ = _read(loaded.file, self.expected.max_bytes)
             if content_hash(data) != loaded.content_hash:
                 raise _MissingContentError
-            return _Winner(state.read(data), _Payload(loaded.file, data, loaded.content_hash), is_new=False)
+            reading = state.read(data) if loaded.format_name == self.format.name else _of_another_format(loaded, data)
+            return _Winner(reading, _Payload(loaded.file, data, loaded.content_hash), is_new=False)
         except (UnreadableFile, FormatError):
             raise _MissingContentError from None
 
@@ -349,6 +351,11 @@ def _one_line(detail: str) -> str:
     """A detail with a path in it: a file's name may hold line breaks, and whatever a terminal obeys."""
     shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in detail)
     return shown if len(shown) <= MAX_DETAIL_LENGTH else f"{shown[: MAX_DETAIL_LENGTH - 1]}…"
+
+
+def _of_another_format(loaded: LoadedSnapshot, data: bytes) -> Reading:
+    """Read by its own format a neighbour of a feed that changed its format. Its entries say nothing to this one's parser."""
+    return replace(NetworkState(FORMATS[loaded.format_name]).read(data), entries=[], parsed=[])
 
 
 def _loaded(slot: Slot) -> LoadedSnapshot:

@@ -48,6 +48,8 @@ SPAN = 192
 # Below this many files starting processes costs more than it saves.
 MIN_FILES_FOR_WORKERS = 24
 
+_CHANGED = "files changed while they were read; nothing of this batch counts, load again"
+
 Progress = Callable[[int], None]
 
 
@@ -304,7 +306,7 @@ class _Loader:
         again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
         again = [(at, file) for at, file in again if file.path not in present]
-        away = {file.path for _, file in again if not Path(file.path).exists()}
+        away = {file.path for _, file in again if not os.path.exists(file.path)}  # not in a closed folder either
         catalog.forget_stamps(self.connection, sorted(away))  # should one come back, it is looked at then
         again = [(at, file) for at, file in again if file.path not in away]
         files += again
@@ -321,14 +323,18 @@ class _Loader:
         """The change sets of all slots, a span at a time and in order; what else a span found goes to `results`."""
         border: tuple[datetime, str] | None = None
         border_index = -1
+        looked_for: set[tuple[int, int]] = set()
         for span, result in self._extract(slots, expected):
             while result.needs_content or result.needs_neighbour:
+                if result.needs_neighbour and span in looked_for:
+                    raise VelibError(_CHANGED)
+                looked_for.add(span)
                 for index in result.needs_content:
                     slot = slots[index]
                     slot.content = rebuild_snapshot(self.connection, expected.feed, slot.captured_at)
                 result = extract_span(slots, *span, expected, border_index)
             if result.starts_after != border:
-                raise VelibError("files changed while they were read; nothing of this batch counts, load again")
+                raise VelibError(_CHANGED)
             border, border_index = result.ends_at, result.ends_index
             yield from ((name, from_ipc(data)) for name, data in result.tables.items())
             result.tables = {}

@@ -1,4 +1,4 @@
-"""The tables of the raw schema, and the version of their layout: made where they are missing, migrated where they are older.
+"""The tables of the raw schema, and the version of their layout: made in a database without them, migrated where they are older.
 
 `raw.layout` says which version of the project wrote the schema last, so that neither an older nor a newer one ever works on
 tables it takes for something else. Its `raw_id` names this raw schema: whoever remembers how far they have read it (dbt's
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Raised with every change of the tables below, together with a migration from the version before.
 LAYOUT = 2
 
+# The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
+LOAD_LOCK = 0x7E11B_10AD
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
 
@@ -131,6 +133,8 @@ def ensure(connection: Connection) -> None:
                 cursor.execute("select to_regclass('raw._dlt_loads') is null")
                 version = LAYOUT if cursor.fetchone() == (True,) else 1
             cursor.execute("create schema if not exists raw;" + _BOOKKEEPING + _change_set_tables() + _INDEXES)
+            if version < LAYOUT:  # what an older version of the project is loading at this moment is not dead
+                cursor.execute("select pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
             for older in range(version, LAYOUT):
                 cursor.execute(_MIGRATIONS[older])
             cursor.execute(

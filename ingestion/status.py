@@ -1,4 +1,7 @@
-"""What stands in the raw schema: feeds, their newest snapshots and gaps, the quarantine; how far the marts are. Reading only."""
+"""What stands in the raw schema: feeds, their newest snapshots and gaps, the quarantine; how far the marts are.
+
+Reading only, but that a raw schema which is missing or older is made or migrated first.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion import catalog, raw_schema
+from warehouse import advisory_lock
+from warehouse.dbt_process import BUILD_LOCK
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -50,7 +55,10 @@ class QuarantinedFile:
 
 @dataclass(frozen=True)
 class LastBuild:
-    """The latest run that made models. `ended_at` is None for one under way, and for one that died."""
+    """The latest run that made models. `ended_at` is None for one under way, and for one that died.
+
+    Only what velib or Dagster builds is known to be under way.
+    """
 
     started_at: datetime
     ended_at: datetime | None
@@ -102,37 +110,35 @@ group by feed
 order by feed
 """
 
-# A load that is not complete is under way when it is the last to have begun and somebody holds the load lock.
+# A load that is not complete is under way when the session that holds the load lock was there before it.
 _LOADS = """
 select
     max(loads.started_at) filter (where loads.is_under_way),
-    count(*) filter (where loads.completed_at is null and not loads.is_under_way and loads.has_rows),
+    count(*) filter (where loads.completed_at is null and not loads.is_under_way and loads.cleaned_at is null),
     max(loads.completed_at)
 from (
-    select
-        l.*,
-        l.completed_at is null and %(is_locked)s
-            and l.first_change_set_id = max(l.first_change_set_id) over () as is_under_way,
-        l.cleaned_at is null as has_rows
+    select l.*, l.completed_at is null and l.started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity') as is_under_way
     from raw.loads l
 ) as loads
 """
 
-# The models move on together; after a build that died the hindmost says what is missing.
+# The models move on together; after a build that died the hindmost says what is missing. A model that is no more is not behind.
 _NOT_BUILT = f"""
 select count(*) from raw.snapshots s
-where s.change_set_id > (select min(change_set_id) from intermediate.build_watermarks) and {catalog.COMPLETE}
+where {catalog.COMPLETE} and s.change_set_id > (
+    select min(w.change_set_id) from intermediate.build_watermarks w
+    where coalesce(to_regclass('mart.' || quote_ident(w.model_name)), to_regclass('intermediate.' || quote_ident(w.model_name)))
+        is not null
+)
 """
 
-# dbt and whoever waits to run it are known by their connections.
+# A build under the lock is under way when the session that holds it was there before. Plain dbt holds none: nobody knows.
 _LAST_BUILD = """
 select
     started_at,
     ended_at,
     coalesce(has_succeeded, false),
-    ended_at is null and exists (
-        select from pg_stat_activity where datname = current_database() and application_name in ('dbt', 'velib build')
-    )
+    ended_at is null and started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity')
 from intermediate.builds
 order by started_at desc
 limit 1
@@ -148,14 +154,14 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to in cursor:
             gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
             feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))
-        cursor.execute(_LOADS, {"is_locked": catalog.is_load_under_way(connection)})
+        cursor.execute(_LOADS, {"locked_since": _locked_since(connection, raw_schema.LOAD_LOCK)})
         loading_since, dead, last_load_at = cursor.fetchone()
         not_built = last_build = None
-        if _exists(cursor, "intermediate.build_watermarks"):
+        if _exists(cursor, "mart.fct_trips"):
             cursor.execute(_NOT_BUILT)
             not_built = cursor.fetchone()[0]
         if _exists(cursor, "intermediate.builds"):
-            cursor.execute(_LAST_BUILD)
+            cursor.execute(_LAST_BUILD, {"locked_since": _locked_since(connection, BUILD_LOCK)})
             last_build = next((LastBuild(*row) for row in cursor), None)
         cursor.execute(
             "select reason, count(*) from raw.quarantined_files where resolved_at is null group by 1 order by 2 desc, 1"
@@ -185,6 +191,11 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         last_build=last_build,
         database_bytes=size,
     )
+
+
+def _locked_since(connection: Connection, number: int) -> datetime | None:
+    found = advisory_lock.holder(connection, number)
+    return None if found is None else found[1]
 
 
 def _exists(cursor: Any, table: str) -> bool:

@@ -26,6 +26,7 @@ class LoadedSnapshot:
     change_set_id: int
     file: LandingFile
     content_hash: str
+    format_name: str
     counts: Counts
 
 

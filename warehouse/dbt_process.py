@@ -13,11 +13,10 @@ import re
 import select
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from warehouse import files, settings
+from warehouse import advisory_lock, files, settings
 from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ LOCK_LOST = (
     "run it again for the rest"
 )
 
-_LOOK_AGAIN_SECONDS = 0.2
-
 
 def command() -> list[str]:
     """What to put before dbt's arguments. Without the working folder in Python's path: dbt's is full of common names."""
@@ -53,17 +50,8 @@ def folder() -> "Path":
 
 def holder(connection: "Connection") -> int | None:
     """The backend that holds the lock on builds, None when nobody builds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select pid from pg_locks
-            where locktype = 'advisory' and granted and objsubid = 1 and classid = %s and objid = %s
-                and database = (select oid from pg_database where datname = current_database())
-            """,
-            (BUILD_LOCK >> 32, BUILD_LOCK & 0xFFFFFFFF),
-        )
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    found = advisory_lock.holder(connection, BUILD_LOCK)
+    return None if found is None else found[0]
 
 
 def refusal(text: str) -> str | None:
@@ -80,21 +68,14 @@ def build_lock(when_waiting: Callable[[], None]) -> Iterator[int]:
     """Hold the lock on builds of the warehouse's database; gives the backend that does. `when_waiting` is called once."""
     from warehouse.database import connect
 
-    with contextlib.closing(connect("velib build", autocommit=True)) as connection, connection.cursor() as cursor:
-        # A server may end sessions that are idle for long, as this one is while dbt works.
-        cursor.execute("select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'")
-        parent = os.getppid()
-        # Looked for again and again, since waiting in the server could not be interrupted by Ctrl-C.
-        while True:
-            cursor.execute("select pg_try_advisory_lock(%s), pg_backend_pid()", (BUILD_LOCK,))
-            is_ours, pid = cursor.fetchone()
-            if is_ours:
-                break
-            when_waiting()
-            when_waiting = _nothing
-            time.sleep(_LOOK_AGAIN_SECONDS)
-            if os.getppid() != parent:
-                raise VelibError("whoever asked for this build is gone")
+    parent = os.getppid()
+
+    def look_up() -> None:
+        if os.getppid() != parent:
+            raise VelibError("whoever asked for this build is gone")
+
+    with contextlib.closing(connect("velib build", autocommit=True)) as connection:
+        pid = advisory_lock.take(connection, BUILD_LOCK, when_waiting, look_up)
         released = threading.Event()
         threading.Thread(target=_end_without, args=(connection, released), daemon=True).start()
         try:
@@ -142,10 +123,6 @@ def main() -> NoReturn:
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")
     raise AssertionError("dbt's command line ends with SystemExit")
-
-
-def _nothing() -> None:
-    pass
 
 
 if __name__ == "__main__":

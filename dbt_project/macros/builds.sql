@@ -9,6 +9,7 @@
         ended_at timestamptz,
         has_succeeded boolean
     );
+    delete from intermediate.builds where started_at < now() - interval '30 days';
     insert into intermediate.builds (invocation_id) values ('{{ invocation_id }}');
 {% endmacro %}
 

@@ -11,7 +11,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,7 +30,7 @@ from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebui
 from tiny import app, gbfs, minute, put, station, street, touch, write
 
 import ingestion.load
-from ingestion import catalog, extract, landing
+from ingestion import catalog, extract, landing, raw_schema
 from ingestion.clean import clean
 from ingestion.load import LoadOptions, LoadSummary, load
 from ingestion.source import complete_url, work_folder
@@ -659,6 +661,47 @@ def test_a_folder_names_the_feed_of_its_files(raw: Raw, folder: Path) -> None:
     assert [feed for feed, at, _ in raw.counting() if at == minute(5)] == ["over all"]
 
 
+def test_a_feed_that_changes_its_format(raw: Raw, folder: Path) -> None:
+    """A neighbour that is written again for a late file keeps its own format, whether its file is there or not."""
+    forms = [opendata(0), app({"1": ["a"]}), opendata(2), app({"1": ["b"]}), app({"1": ["b"], "2": []}), opendata(5)]
+    files = [write(folder / "feed=x", number, payload) for number, payload in enumerate(forms)]
+    formats = {number: "velib_opendata" if number in (0, 2, 5) else "velib_app" for number in range(6)}
+    load(strings([files[1], files[4], files[5]]), ONE)
+    load(strings([files[0]]), ONE)
+    files[4].rename(folder / "away")
+    load(strings([files[3], files[2]]), ONE)
+    (folder / "away").rename(files[4])
+    found = raw.rows(
+        f"select s.snapshot_at, s.format from raw.snapshots s join ({_SNAPSHOTS}) c using (change_set_id) order by 1"
+    )
+    assert [name for _, name in found] == list(formats.values())
+    raw.check(folder)
+
+
+def test_the_folder_is_lost_between_two_spans(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk is unmounted under a load: nothing before the next span can be read, and the search for its neighbour ends."""
+    monkeypatch.setattr("ingestion.load.SPAN", 4)
+    monkeypatch.setattr("ingestion.extract.MAX_STEPS_BACK", 3)
+    for number in range(20):
+        write(folder, number, app({"1": [f"b{number}"]}))
+    inner = ingestion.load.extract_span
+
+    def unmounted(*arguments: Any) -> Any:
+        result = inner(*arguments)
+        if folder.exists():
+            folder.rename(folder.with_name("elsewhere"))
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingestion.load, "extract_span", unmounted)
+        with pytest.raises(VelibError, match="files changed while they were read"):
+            load([str(folder)], ONE)
+    assert raw.counting() == []
+    folder.with_name("elsewhere").rename(folder)
+    assert load([str(folder)], ONE).new == 20
+    raw.check(folder)
+
+
 def test_a_forced_feed_and_a_forced_format(raw: Raw, folder: Path) -> None:
     write(folder, 0, app({"1": ["a"]}))
     write(folder, 1, opendata(1))
@@ -788,10 +831,37 @@ def test_status_and_progress_of_a_real_load(raw: Raw, folder: Path) -> None:
     assert [(gap.from_at, gap.to_at) for gap in feed.gaps] == [(minute(2), minute(62))]
     assert found.quarantine_counts == {"invalid_json": 1}
     assert (found.duplicates, found.dead_loads, found.loading_since, found.not_built) == (1, 1, None, None)
+    # A load that has not begun to write, or `velib clean`, holds the lock: the dead one is no less dead. Then one writes.
     with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(%s)", (catalog.LOAD_LOCK,))
+        cursor.execute("select pg_advisory_lock(%s)", (raw_schema.LOAD_LOCK,))
         found = warehouse_status(raw.connection)
-    assert (found.dead_loads, found.loading_since is None) == (0, False)
+        assert (found.dead_loads, found.loading_since) == (1, None)
+        raw.execute("insert into raw.loads values ('begun', clock_timestamp(), 1000)")
+        found = warehouse_status(raw.connection)
+        assert (found.dead_loads, found.loading_since is None) == (1, False)
+    assert warehouse_status(raw.connection).dead_loads == 2
+
+
+def test_a_load_can_be_interrupted_while_it_waits(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app({"1": ["a"]}))
+    with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", (raw_schema.LOAD_LOCK,))
+        waiting = Velib("load", str(folder))
+        assert waiting.process.stderr is not None
+        assert "another load is running" in waiting.process.stderr.readline()
+        os.kill(waiting.process.pid, signal.SIGINT)
+        assert waiting.process.wait(30) != 0
+    assert raw.counting() == []
+
+
+def test_the_session_that_holds_the_lock_may_be_idle(raw: Raw, folder: Path) -> None:
+    """It is, while dlt writes over others; where the server ends idle sessions, not this one."""
+    with contextlib.closing(connect_to(raw.url, "velib tests")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("set idle_session_timeout = '100ms'")
+        with catalog.exclusive(connection):
+            time.sleep(0.5)
+            catalog.still_exclusive(connection)
 
 
 def test_a_newer_layout_is_refused(raw: Raw, folder: Path) -> None:

@@ -125,6 +125,7 @@ def _loaded(row: dict[str, Any]) -> LoadedSnapshot:
         row["change_set_id"],
         LandingFile(row["file"], row["file_bytes"], row["file_modified_ns"]),
         row["content_hash"],
+        row["format"],
         Counts(
             row["station_count"],
             row["station_without_code_count"],

@@ -245,8 +245,17 @@ def read(state: NetworkState, payload: bytes) -> Reading | str:
 def check_storable(state: NetworkState, reading: Reading) -> None:
     """Arrow refuses what does not fit its column, PostgreSQL a NUL; and what is not equal to itself would change for ever."""
     changes, counts = state.advance(reading)
-    rows = ChangeSetRows("f", state.format.name)
-    rows.add(1, datetime(2026, 6, 2, tzinfo=UTC), None, LandingFile("/x.json", 1, None), "", counts, changes)
+    rows = ChangeSetRows("f")
+    rows.add(
+        1,
+        datetime(2026, 6, 2, tzinfo=UTC),
+        None,
+        state.format.name,
+        LandingFile("/x.json", 1, None),
+        "",
+        counts,
+        changes,
+    )
     assert "snapshots" in rows.to_ipc()
     for place in reading.places.values():
         station = place.station

@@ -211,13 +211,18 @@ BUILT = LastBuild(minute(690), minute(691), has_succeeded=True, is_under_way=Fal
     ("not_built", "build", "said"),
     [
         (None, None, "none yet: `velib build`"),
+        (
+            None,
+            replace(BUILT, ended_at=None, has_succeeded=False),
+            "not all there; the build of 2026-06-02 19:30:00 UTC has not come to an end: `velib build`",
+        ),
         (0, BUILT, "up to date, built 2026-06-02 19:31:00 UTC"),
         (1200, BUILT, "1,200 snapshots behind: `velib build`"),
         (5, replace(BUILT, ended_at=None, is_under_way=True), "a build is under way since 2026-06-02 19:30:00 UTC"),
         (
             5,
             replace(BUILT, ended_at=None, has_succeeded=False),
-            "5 snapshots behind; the build of 2026-06-02 19:30:00 UTC did not come to an end: `velib build`",
+            "5 snapshots behind; the build of 2026-06-02 19:30:00 UTC has not come to an end: `velib build`",
         ),
         (
             0,

@@ -17,7 +17,9 @@ def file(path: str) -> LandingFile:
 
 
 def loaded(number: int, path: str) -> LoadedSnapshot:
-    return LoadedSnapshot("feed", minute(number), None, number, file(path), "hash", Counts(0, 0, 0, 0, 0, 0))
+    return LoadedSnapshot(
+        "feed", minute(number), None, number, file(path), "hash", "velib_app", Counts(0, 0, 0, 0, 0, 0)
+    )
 
 
 def test_slots_stand_in_order_of_time_with_ids_in_the_same_order() -> None:
