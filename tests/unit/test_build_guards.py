@@ -1,7 +1,10 @@
 """What the guards around a build (dbt_project/macros/guards.sql) share with the code beside them. No database."""
 
+import json
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from ingestion.raw_schema import LAYOUT
 from orchestration.lib.dbt_manifest import load_manifest
 from warehouse import dbt_process
+from warehouse.commands import build
 
 # Not of the mart's content: they say what it was built by.
 VERSIONS = {"models_version", "raw_layout"}
@@ -85,3 +89,13 @@ def test_the_watermarks_remember_every_var_that_incremental_models_depend_on(man
 )
 def test_the_line_that_is_all_the_user_needs(said: str, line: str | None) -> None:
     assert dbt_process.refusal(said) == line
+
+
+def test_our_own_line_counts_beside_what_dbt_complains_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """dbt writes its log as JSON; the line of a build whose lock is lost stands between, as plain text."""
+    monkeypatch.setenv(dbt_process.settings.HOME, str(tmp_path))
+    warning = {"info": {"msg": "Warning in test", "level": "warn"}, "data": {"index": 1, "total": 2}}
+    code = f"print({json.dumps(warning)!r}); print({dbt_process.LOCK_LOST!r}); raise SystemExit(1)"
+    run = build._run([sys.executable, "-c", code])
+    assert run.problems == ["Warning in test", dbt_process.LOCK_LOST]
+    assert build._in_one_line(run) == dbt_process.refusal(dbt_process.LOCK_LOST)

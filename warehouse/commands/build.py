@@ -127,7 +127,7 @@ def _run(command: Sequence[str]) -> _Run:
                 started, waited = time.monotonic(), False
             tail.append(message)
             run.invocation_id = event["invocation_id"] or run.invocation_id
-            if level == "error" or (level == "warn" and "index" in data):
+            if level == "error" or (level == "warn" and "index" in data) or dbt_process.refusal(message):
                 run.problems.append(message)
             if isinstance(data.get("index"), int) and isinstance(data.get("total"), int):
                 progress.update(
