@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ MAX_DETAIL_LENGTH = 2500
 
 @dataclass(frozen=True)
 class Expected:
-    """What every file of a batch is taken for: its feed and format, and how large it may be once decompressed."""
+    """What every file of a batch is taken for: its feed, its format unless its content shows another, and how large it may be."""
 
     feed: str
     format_name: str
@@ -202,7 +202,7 @@ class _Span:
                     slot.change_set_id,
                     slot.captured_at,
                     previous[0] if previous else None,
-                    self.format.name if winner.is_new else _loaded(slot).format_name,
+                    winner.reading.format.name if winner.is_new else _loaded(slot).format_name,
                     source,
                     digest,
                     counts,
@@ -290,7 +290,7 @@ class _Span:
             found = self.format if self.expected.format_is_forced else detect(data)
             named = self.expected.feed if self.expected.feed_is_forced else found.feed(data)
             captured_at = self._captured_at(slot, file, data, found)
-            if (found.name, named, captured_at) != (self.format.name, self.expected.feed, slot.captured_at):
+            if (named, captured_at) != (self.expected.feed, slot.captured_at):
                 if report:
                     self.result.misplaced.append(Misplaced(file, captured_at, named, found.name))
                 return None
@@ -298,7 +298,7 @@ class _Span:
                 years = f"{EARLIEST.year} to {LATEST.year - 1}"
                 message = f"the stated time of capture, {captured_at.isoformat()}, lies outside {years}"
                 raise FormatError("implausible_capture_time", message)
-            return _Payload(file, data, digest), state.read(data)
+            return _Payload(file, data, digest), state.read(data, found)
         except (UnreadableFile, FormatError) as error:
             if report:
                 feed = self.expected.feed if digest else None
@@ -336,12 +336,12 @@ class _Span:
         loaded = _loaded(slot)
         if slot.content is not None:
             rebuilt = NetworkState.of_stations(self.format, slot.content)
-            return _Winner(Reading([], [], rebuilt.places, 0, 0), None, is_new=False)
+            return _Winner(Reading(self.format, [], [], rebuilt.places, 0, 0), None, is_new=False)
         try:
             data, _ = _read(loaded.file, self.expected.max_bytes)
             if content_hash(data) != loaded.content_hash:
                 raise _MissingContentError
-            reading = state.read(data) if loaded.format_name == self.format.name else _of_another_format(loaded, data)
+            reading = state.read(data, FORMATS[loaded.format_name])
             return _Winner(reading, _Payload(loaded.file, data, loaded.content_hash), is_new=False)
         except (UnreadableFile, FormatError):
             raise _MissingContentError from None
@@ -351,11 +351,6 @@ def _one_line(detail: str) -> str:
     """A detail with a path in it: a file's name may hold line breaks, and whatever a terminal obeys."""
     shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in detail)
     return shown if len(shown) <= MAX_DETAIL_LENGTH else f"{shown[: MAX_DETAIL_LENGTH - 1]}…"
-
-
-def _of_another_format(loaded: LoadedSnapshot, data: bytes) -> Reading:
-    """Read by its own format a neighbour of a feed that changed its format. Its entries say nothing to this one's parser."""
-    return replace(NetworkState(FORMATS[loaded.format_name]).read(data), entries=[], parsed=[])
 
 
 def _loaded(slot: Slot) -> LoadedSnapshot:

@@ -166,14 +166,21 @@ class _Loader:
         self._pool: Executor | None = None
         self._folder: Path | None = None
         self._again: set[str] = set()  # files looked at once more because of another: known, and counted already
+        self._formats: dict[str, str] = {}  # of these, the formats of those that were sorted out
 
     def load_batch(self, batch: Sequence[_Candidate]) -> None:
-        self._again = set()
+        self._again, self._formats = set(), {}
         fresh = self._leave_out_known(batch)
         self.on_progress(len(batch) - len(fresh))
         fresh = self._find_times(fresh)
+        planned: set[_Candidate] = set()
         while fresh:
             fresh = self._load_once(fresh)
+            if not planned.isdisjoint(
+                fresh
+            ):  # one that is never what its last reading said would have us go on for ever
+                raise VelibError(_CHANGED)
+            planned.update(fresh)
 
     def _load_once(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
         """Load the files in one dlt load. Returns those that have to wait for the next: for what this one adds to their feed."""
@@ -214,6 +221,12 @@ class _Loader:
             of_feed: list[SpanResult] = []
             yield from self._feed(mine, expected, of_feed)
             results += of_feed
+            self._formats |= {
+                each.file.path: each.format_name
+                for result in of_feed
+                for each in result.misplaced
+                if each.file.path in self._again
+            }
             batch = rest + [
                 _Candidate(each.file, each.captured_at, each.feed, each.format_name, expected.feed_is_forced)
                 for result in of_feed
@@ -289,11 +302,7 @@ class _Loader:
 
     @staticmethod
     def _fits(each: _Candidate, expected: Expected) -> bool:
-        return (
-            each.feed_is_given == expected.feed_is_forced
-            and each.feed in (None, expected.feed)
-            and each.format_name in (None, expected.format_name)
-        )
+        return each.feed_is_given == expected.feed_is_forced and each.feed in (None, expected.feed)
 
     def _feed(
         self, batch: Sequence[_Candidate], expected: Expected, results: list[SpanResult]
@@ -305,6 +314,8 @@ class _Loader:
         rewritten = {each.captured_at for each in loaded} & set(times)
         again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
+        # Two formats that claim one capture time would else call each other in for ever.
+        present |= {path for path, name in self._formats.items() if name != expected.format_name}
         again = [(at, file) for at, file in again if file.path not in present]
         away = {file.path for _, file in again if not os.path.exists(file.path)}  # not in a closed folder either
         catalog.forget_stamps(self.connection, sorted(away))  # should one come back, it is looked at then

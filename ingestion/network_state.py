@@ -88,6 +88,7 @@ class Place(NamedTuple):
 class Reading:
     """A payload that was read and found acceptable, not yet applied to the state."""
 
+    format: Format
     entries: list[Entry]
     parsed: list[Place]  # parallel to entries
     places: dict[str, Place]  # by station code; STREET for the street
@@ -118,13 +119,14 @@ class NetworkState:
                 state._list_at(bike_id, code)
         return state
 
-    def read(self, payload: bytes) -> Reading:
-        """Parse what differs from this state and check the whole.
+    def read(self, payload: bytes, snapshot_format: Format | None = None) -> Reading:
+        """Parse what differs from this state and check the whole. `snapshot_format` where it is not the state's own.
 
         Raises FormatError when the payload is not of this format or contradicts itself.
         """
-        entries = self.format.split(payload)
-        parsed = self._parse(entries)
+        snapshot_format = snapshot_format or self.format
+        entries = snapshot_format.split(payload)
+        parsed = self._parse(entries, snapshot_format)
         places: dict[str, Place] = {}
         street: list[Place] = []
         without_code = twice = 0
@@ -142,7 +144,7 @@ class NetworkState:
         if street:
             places[STREET] = self._street(street)
         _check_consistent(places.values())
-        return Reading(entries, parsed, places, without_code, twice)
+        return Reading(snapshot_format, entries, parsed, places, without_code, twice)
 
     def advance(self, reading: Reading) -> tuple[ChangeSet, Counts]:
         """Make the reading the state. Returns what changed, and what the snapshot lists."""
@@ -186,6 +188,7 @@ class NetworkState:
             if change is not None:
                 changes.bikes.append(change)
 
+        self.format = reading.format
         self.entries, self.parsed, self.places = reading.entries, reading.parsed, after
         return changes, self.counts(reading)
 
@@ -201,21 +204,23 @@ class NetworkState:
             bikes_listed_twice=len(self.listed_twice),
         )
 
-    def _parse(self, entries: Sequence[Entry]) -> list[Place]:
-        parse, known = self.format.parse, len(self.entries)
+    def _parse(self, entries: Sequence[Entry], snapshot_format: Format) -> list[Place]:
+        # What one format's entries say is nothing to another's parser.
+        before, before_parsed = (self.entries, self.parsed) if snapshot_format is self.format else ([], [])
+        parse, known = snapshot_format.parse, len(before)
         parsed: list[Place] = []
-        same = [entry == old for entry, old in zip(entries, self.entries, strict=False)]
+        same = [entry == old for entry, old in zip(entries, before, strict=False)]
         # Entries mostly keep their place in the list. Where one came or went, or the list has another order, the rest
         # has moved: look it up by content.
         moved: dict[Any, Place] | None = None
         for index, entry in enumerate(entries):
             if index < known and same[index]:
-                parsed.append(self.parsed[index])
+                parsed.append(before_parsed[index])
                 continue
             if moved is None:
                 moved = {}
                 if known and (len(entries) != known or 2 * sum(same) < known):
-                    moved = {_content(old): place for old, place in zip(self.entries, self.parsed, strict=True)}
+                    moved = {_content(old): place for old, place in zip(before, before_parsed, strict=True)}
             place = moved.get(_content(entry)) if moved else None
             if place is None:
                 try:

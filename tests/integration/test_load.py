@@ -678,6 +678,26 @@ def test_a_feed_that_changes_its_format(raw: Raw, folder: Path) -> None:
     raw.check(folder)
 
 
+@pytest.mark.parametrize("wins", [0, 1])
+def test_two_formats_of_one_feed_claim_a_capture_time(wins: int, raw: Raw, folder: Path) -> None:
+    """Whichever counts: the other is in quarantine, and neither sends the load round and round for the other's sake."""
+    payloads = [app({"1": ["a"]}), opendata(1)]
+    for padded in range(100):
+        payloads[1] = opendata(1) + b" " * padded
+        if ranked(*payloads)[0] is payloads[wins]:
+            break
+    for number, payload in enumerate(payloads):
+        write(folder / "feed=x", 0, payload, f"f{number}")
+    write(folder / "feed=x", 1, app({"1": []}))
+    assert load([str(folder)], ONE).new == 2
+    assert raw.quarantine() == {tiny.name(0, f"f{1 - wins}"): "conflicting_capture_time"}
+    raw.check(folder)
+    put(folder / "feed=x" / tiny.name(0, f"f{wins}"), app({"1": ["c"], "2": ["d"]}))
+    load([str(folder)], ONE)
+    raw.check(folder)
+    assert load([str(folder)], ONE).new == 0
+
+
 def test_the_folder_is_lost_between_two_spans(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk is unmounted under a load: nothing before the next span can be read, and the search for its neighbour ends."""
     monkeypatch.setattr("ingestion.load.SPAN", 4)
@@ -716,6 +736,22 @@ def test_a_forced_feed_and_a_forced_format(raw: Raw, folder: Path) -> None:
         ("velib_app", None),
         ("velib_opendata", minute(0)),
     ]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_two_formats_that_claim_one_capture_time(raw: Raw, folder: Path, names: tuple[str, str]) -> None:
+    """The smaller hash counts, as within a format; neither calls the other in again and again."""
+    paths = [write(folder, 0, app({"1": ["a"]}), names[0]), write(folder, 0, opendata(1), names[1])]
+    smaller, larger = sorted(paths, key=lambda path: xxhash.xxh3_128(path.read_bytes()).hexdigest())
+    options = LoadOptions(workers=1, feed="mine")
+    load([str(folder)], options)
+    assert raw.counting() == [("mine", minute(0), smaller.name)]
+    assert list(raw.quarantine()) == [larger.name]
+    # The one that counts says something else, of whatever hash: the other is considered again.
+    put(smaller, paths[0].read_bytes().replace(b'"a"', b'"c"'))
+    load([str(folder)], options)
+    digests = {path.name: xxhash.xxh3_128(path.read_bytes()).hexdigest() for path in paths}
+    assert raw.counting() == [("mine", minute(0), min(digests, key=digests.__getitem__))]
 
 
 def test_a_forced_format_keeps_the_feeds_apart(raw: Raw, folder: Path) -> None:
