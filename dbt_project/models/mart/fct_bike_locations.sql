@@ -98,9 +98,64 @@ old_rows as (
         on old_row.feed = report_touched.feed and old_row.last_reported_at = report_touched.snapshot_at
 ),
 
--- Old intervals that something new falls into, or whose first or last report no longer counts: what was reported in between is
--- only in the change sets. So are the sightings that say where the bike was after its station came back into a new snapshot
--- without it. Late files alone come here.
+-- The new events, and the old interval that each falls into, from its first report to its last: at most one. A new report of the
+-- same place, dock and status says no more than that the bike was there all along.
+matched_events as (
+    select
+        new_events.*,
+        old_rows.valid_from as row_valid_from,
+        old_rows.last_reported_at as row_last_reported_at,
+        old_rows.is_report_touched as is_row_report_touched,
+        case
+            when
+                (
+                    not new_events.is_present
+                    or new_events.station_code is distinct from old_rows.station_code
+                    or new_events.dock is distinct from old_rows.dock
+                    or new_events.bike_status is distinct from old_rows.bike_status
+                )
+                then false
+            else old_rows.valid_from is not null
+        end as is_same
+    from new_events
+    left join old_rows
+        on
+            new_events.feed = old_rows.feed
+            and new_events.bike_id = old_rows.bike_id
+            and new_events.event_at >= old_rows.valid_from
+            and new_events.event_at <= old_rows.last_reported_at
+),
+
+-- Until when the interval is known to last, if it stays whole: to its last report, or to the last new one of the same.
+placed_events as (
+    select
+        matched_events.*,
+        case
+            when matched_events.is_row_report_touched
+                then max(case when matched_events.is_same then matched_events.event_at end) over (
+                    partition by matched_events.feed, matched_events.bike_id, matched_events.row_valid_from
+                )
+            else matched_events.row_last_reported_at
+        end as row_known_until
+    from matched_events
+),
+
+inside as (
+    select
+        placed_events.feed,
+        placed_events.bike_id,
+        placed_events.row_valid_from as valid_from,
+        placed_events.row_last_reported_at as last_reported_at,
+        placed_events.event_at,
+        placed_events.is_same,
+        placed_events.row_known_until as known_until
+    from placed_events
+    where placed_events.row_valid_from is not null
+),
+
+-- Old intervals that come apart: something new between the first report and the last says that the bike was not there, or not
+-- so; or its station came back into a new snapshot without it; or the last report no longer counts, and no new one follows what
+-- was reported before. What that was is only in the change sets. Late files alone come here.
 broken_rows as (
     select
         old_rows.feed,
@@ -111,39 +166,148 @@ broken_rows as (
         old_rows.to_at
     from old_rows
     where
-        old_rows.is_report_touched
-        or (old_rows.is_start_touched and old_rows.last_reported_at > old_rows.valid_from)
-        or exists (
-            select 1
-            from new_events
-            where
-                new_events.feed = old_rows.feed
-                and new_events.bike_id = old_rows.bike_id
-                and new_events.event_at > old_rows.valid_from
-                and new_events.event_at < old_rows.last_reported_at
-        )
-        or exists (
-            select 1
-            from {{ ref('int_station_status') }} as unobserved
-            inner join touched
-                on unobserved.feed = touched.feed and unobserved.valid_to = touched.snapshot_at
-            where
-                not unobserved.is_listed
-                and unobserved.feed = old_rows.feed
-                and unobserved.station_code = old_rows.station_code
-                and unobserved.valid_to > old_rows.valid_from
-                and unobserved.valid_to < old_rows.last_reported_at
+        old_rows.last_reported_at > old_rows.valid_from
+        and (
+            (
+                old_rows.is_report_touched
+                and (old_rows.feed, old_rows.bike_id, old_rows.valid_from) not in (
+                    select
+                        inside.feed,
+                        inside.bike_id,
+                        inside.valid_from
+                    from inside
+                    where
+                        inside.is_same
+                        and not exists (
+                            select 1
+                            from {{ ref('int_snapshots') }} as later
+                            where
+                                later.feed = inside.feed
+                                and later.snapshot_at > inside.event_at
+                                and later.snapshot_at < inside.last_reported_at
+                                and later.change_set_id <= {{ applied_through('fct_bike_locations') }}
+                        )
+                )
+            )
+            or (old_rows.feed, old_rows.bike_id, old_rows.valid_from) in (
+                select
+                    inside.feed,
+                    inside.bike_id,
+                    inside.valid_from
+                from inside
+                where not inside.is_same and inside.event_at < inside.last_reported_at
+            )
+            or exists (
+                select 1
+                from {{ ref('int_station_status') }} as unobserved
+                inner join touched
+                    on unobserved.feed = touched.feed and unobserved.valid_to = touched.snapshot_at
+                where
+                    not unobserved.is_listed
+                    and unobserved.feed = old_rows.feed
+                    and unobserved.station_code = old_rows.station_code
+                    and unobserved.valid_to > old_rows.valid_from
+                    and unobserved.valid_to < old_rows.last_reported_at
+                    and (old_rows.feed, old_rows.bike_id, unobserved.valid_to) not in (
+                        select
+                            inside.feed,
+                            inside.bike_id,
+                            inside.event_at
+                        from inside
+                    )
+            )
         )
 ),
 
-reread_reports as (
+restated as (
+    select distinct
+        inside.feed,
+        inside.bike_id,
+        inside.valid_from,
+        inside.known_until
+    from inside
+),
+
+whole_rows as (
+    select
+        old_rows.*,
+        coalesce(restated.known_until, old_rows.last_reported_at) as known_until
+    from old_rows
+    left join restated
+        on
+            old_rows.feed = restated.feed
+            and old_rows.bike_id = restated.bike_id
+            and old_rows.valid_from = restated.valid_from
+    where
+        (old_rows.feed, old_rows.bike_id, old_rows.valid_from) not in (
+            select
+                broken_rows.feed,
+                broken_rows.bike_id,
+                broken_rows.valid_from
+            from broken_rows
+        )
+),
+
+-- The old reports that are needed again: all of an interval that comes apart; of one that lost its first report alone, the one
+-- with which its station came back into sight, as nothing else says that the bike was still there.
+wanted_reports as (
     select
         broken_rows.feed,
         broken_rows.bike_id,
+        snapshots.change_set_id,
         snapshots.snapshot_at as event_at,
         snapshots.snapshot_at as known_until,
         broken_rows.from_at,
-        broken_rows.to_at,
+        broken_rows.to_at
+    from broken_rows
+    inner join {{ ref('int_snapshots') }} as snapshots
+        on
+            broken_rows.feed = snapshots.feed
+            and broken_rows.valid_from <= snapshots.snapshot_at
+            and broken_rows.last_reported_at >= snapshots.snapshot_at
+    where snapshots.change_set_id <= {{ applied_through('fct_bike_locations') }}
+    union all
+    select
+        whole_rows.feed,
+        whole_rows.bike_id,
+        snapshots.change_set_id,
+        snapshots.snapshot_at as event_at,
+        whole_rows.known_until,
+        whole_rows.from_at,
+        whole_rows.to_at
+    from whole_rows
+    cross join lateral (
+        select min(unobserved.valid_to) as relisted_at
+        from {{ ref('int_station_status') }} as unobserved
+        where
+            not unobserved.is_listed
+            and unobserved.feed = whole_rows.feed
+            and unobserved.station_code = whole_rows.station_code
+            and unobserved.valid_to > whole_rows.valid_from
+            and unobserved.valid_to < whole_rows.known_until
+    ) as gone
+    inner join {{ ref('int_snapshots') }} as snapshots
+        on whole_rows.feed = snapshots.feed and gone.relisted_at = snapshots.snapshot_at
+    where
+        whole_rows.is_start_touched
+        and whole_rows.last_reported_at > whole_rows.valid_from
+        and snapshots.change_set_id <= {{ applied_through('fct_bike_locations') }}
+),
+
+wanted_sets as (
+    select distinct wanted_reports.change_set_id
+    from wanted_reports
+),
+
+-- Change set by change set: the table of all bike changes has no other index, and `offset 0` keeps it from being read whole.
+reread_reports as (
+    select
+        wanted_reports.feed,
+        wanted_reports.bike_id,
+        wanted_reports.event_at,
+        wanted_reports.known_until,
+        wanted_reports.from_at,
+        wanted_reports.to_at,
         changes.is_present,
         changes.station_code,
         changes.bike_type,
@@ -153,34 +317,49 @@ reread_reports as (
         changes.block_cause,
         changes.latitude,
         changes.longitude
-    from broken_rows
-    inner join {{ ref('int_snapshots') }} as snapshots
-        on
-            broken_rows.feed = snapshots.feed
-            and broken_rows.valid_from <= snapshots.snapshot_at
-            and broken_rows.last_reported_at >= snapshots.snapshot_at
-    inner join {{ ref('stg_bike_changes') }} as changes
-        on snapshots.change_set_id = changes.change_set_id and broken_rows.bike_id = changes.bike_id
-    where
-        not exists (
-            select 1
-            from touched
-            where touched.change_set_id = snapshots.change_set_id
-        )
+    from wanted_sets
+    cross join lateral (
+        select stated_then.*
+        from {{ ref('stg_bike_changes') }} as stated_then
+        where stated_then.change_set_id = wanted_sets.change_set_id
+        order by stated_then.change_set_id
+        offset 0
+    ) as changes
+    inner join wanted_reports
+        on changes.change_set_id = wanted_reports.change_set_id and changes.bike_id = wanted_reports.bike_id
 ),
 
-whole_rows as (
-    select old_rows.*
-    from old_rows
-    where
-        not exists (
-            select 1
-            from broken_rows
-            where
-                broken_rows.feed = old_rows.feed
-                and broken_rows.bike_id = old_rows.bike_id
-                and broken_rows.valid_from = old_rows.valid_from
-        )
+-- Whatever falls into an interval that stays whole knows as much as that: the bike was there until the last report.
+new_reports as (
+    select
+        placed_events.feed,
+        placed_events.bike_id,
+        placed_events.event_at,
+        case
+            when
+                placed_events.is_same
+                and (placed_events.feed, placed_events.bike_id, placed_events.row_valid_from) not in (
+                    select
+                        broken_rows.feed,
+                        broken_rows.bike_id,
+                        broken_rows.valid_from
+                    from broken_rows
+                )
+                then placed_events.row_known_until
+            else placed_events.event_at
+        end as known_until,
+        placed_events.from_at,
+        placed_events.to_at,
+        placed_events.is_present,
+        placed_events.station_code,
+        placed_events.bike_type,
+        placed_events.bike_status,
+        placed_events.dock,
+        placed_events.battery_percent,
+        placed_events.block_cause,
+        placed_events.latitude,
+        placed_events.longitude
+    from placed_events
 ),
 
 -- Of the others, the first report and the last say enough: in between the bike was there, whenever its station was listed.
@@ -189,7 +368,7 @@ kept_starts as (
         whole_rows.feed,
         whole_rows.bike_id,
         whole_rows.valid_from as event_at,
-        whole_rows.last_reported_at as known_until,
+        whole_rows.known_until,
         whole_rows.from_at,
         whole_rows.to_at,
         true as is_present,
@@ -223,7 +402,7 @@ kept_reports as (
         whole_rows.latitude,
         whole_rows.longitude
     from whole_rows
-    where whole_rows.last_reported_at > whole_rows.valid_from
+    where whole_rows.last_reported_at > whole_rows.valid_from and not whole_rows.is_report_touched
 ),
 
 -- Departures that a change set stated. Those of step 2 are found anew.
@@ -267,8 +446,10 @@ stated as (
             partition by events.feed, events.bike_id, events.from_at order by events.event_at
         ) as next_at
     from (
-        select * from new_events
-        {% if is_incremental() %}
+        {% if not is_incremental() %}
+            select * from new_events
+        {% else %}
+            select * from new_reports
             union all
             select * from kept_starts
             union all
