@@ -59,6 +59,14 @@
     {{ expression }} ~ '^[0-9]{1,9}$'
 {%- endmacro %}
 
+{#- Text that sorts and compares by code point, as the loader's does, whatever the database's collation. -#}
+{% macro by_code_point(expression) -%}
+    {{ return(adapter.dispatch('by_code_point', 'velib')(expression)) }}
+{%- endmacro %}
+{% macro default__by_code_point(expression) -%}
+    ({{ expression }}) collate "C"
+{%- endmacro %}
+
 {#- One row a day, column `date_day`, both ends included. -#}
 {% macro days_between(first, last) -%}
     {{ return(adapter.dispatch('days_between', 'velib')(first, last)) }}

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
--- One row a feed and snapshot that counts. Of identical copies of its file the one whose path sorts first is named: which of
--- them was loaded, and which are duplicates, is chance.
+-- One row a feed and snapshot that counts. Of identical copies of its file the one whose path sorts first, by code point, is
+-- named: which of them was loaded, and which are duplicates, is chance.
 select
     snapshots.feed,
     snapshots.snapshot_at,
@@ -15,10 +15,10 @@ select
     snapshots.bike_listed_twice_count,
     snapshots.snapshot_format,
     least(
-        snapshots.file_path,
+        {{ by_code_point('snapshots.file_path') }},
         -- Not a join: who does not ask for the path does not pay for it.
         (
-            select min(copies.file_path)
+            select min({{ by_code_point('copies.file_path') }})
             from {{ ref('stg_duplicate_files') }} as copies
             inner join {{ ref('stg_snapshots') }} as loaded on copies.content_hash = loaded.content_hash
             where
