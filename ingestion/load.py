@@ -166,10 +166,9 @@ class _Loader:
         self._pool: Executor | None = None
         self._folder: Path | None = None
         self._again: set[str] = set()  # files looked at once more because of another: known, and counted already
-        self._formats: dict[str, str] = {}  # of these, the formats of those that were sorted out
 
     def load_batch(self, batch: Sequence[_Candidate]) -> None:
-        self._again, self._formats = set(), {}
+        self._again = set()
         fresh = self._leave_out_known(batch)
         self.on_progress(len(batch) - len(fresh))
         fresh = self._find_times(fresh)
@@ -221,12 +220,6 @@ class _Loader:
             of_feed: list[SpanResult] = []
             yield from self._feed(mine, expected, of_feed)
             results += of_feed
-            self._formats |= {
-                each.file.path: each.format_name
-                for result in of_feed
-                for each in result.misplaced
-                if each.file.path in self._again
-            }
             batch = rest + [
                 _Candidate(each.file, each.captured_at, each.feed, each.format_name, expected.feed_is_forced)
                 for result in of_feed
@@ -314,8 +307,6 @@ class _Loader:
         rewritten = {each.captured_at for each in loaded} & set(times)
         again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
-        # Two formats that claim one capture time would else call each other in for ever.
-        present |= {path for path, name in self._formats.items() if name != expected.format_name}
         again = [(at, file) for at, file in again if file.path not in present]
         away = {file.path for _, file in again if not os.path.exists(file.path)}  # not in a closed folder either
         catalog.forget_stamps(self.connection, sorted(away))  # should one come back, it is looked at then

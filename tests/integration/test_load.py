@@ -738,22 +738,6 @@ def test_a_forced_feed_and_a_forced_format(raw: Raw, folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_two_formats_that_claim_one_capture_time(raw: Raw, folder: Path, names: tuple[str, str]) -> None:
-    """The smaller hash counts, as within a format; neither calls the other in again and again."""
-    paths = [write(folder, 0, app({"1": ["a"]}), names[0]), write(folder, 0, opendata(1), names[1])]
-    smaller, larger = sorted(paths, key=lambda path: xxhash.xxh3_128(path.read_bytes()).hexdigest())
-    options = LoadOptions(workers=1, feed="mine")
-    load([str(folder)], options)
-    assert raw.counting() == [("mine", minute(0), smaller.name)]
-    assert list(raw.quarantine()) == [larger.name]
-    # The one that counts says something else, of whatever hash: the other is considered again.
-    put(smaller, paths[0].read_bytes().replace(b'"a"', b'"c"'))
-    load([str(folder)], options)
-    digests = {path.name: xxhash.xxh3_128(path.read_bytes()).hexdigest() for path in paths}
-    assert raw.counting() == [("mine", minute(0), min(digests, key=digests.__getitem__))]
-
-
 def test_a_forced_format_keeps_the_feeds_apart(raw: Raw, folder: Path) -> None:
     write(folder, 0, gbfs({"1": 1}, minute(0)), "status")
     write(folder, 0, information("x"), "information")
