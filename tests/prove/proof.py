@@ -121,17 +121,24 @@ class _Proof:
 
     def _check_files(self, archive: Archive) -> None:
         """Each file is a snapshot, a duplicate of one, or in quarantine."""
-        refused, snapshots, copies = {str(path) for path in archive.unacceptable}, {}, set()
+        refused, snapshots, copies = {str(path) for path in archive.unacceptable}, set(), set()
+        formats = {
+            (feed, snapshot.captured_at): snapshot.format_name
+            for feed, found in archive.feeds.items()
+            for snapshot in found
+        }
         for (feed, captured_at), claims in archive.claims.items():
             smallest = min(claims.values())
-            snapshots[feed, captured_at] = smallest
+            same = {str(path) for path, digest in claims.items() if digest == smallest}
+            # By code point, as Python sorts.
+            snapshots.add((feed, captured_at, formats[feed, captured_at], min(same)))
             refused |= {str(path) for path, digest in claims.items() if digest != smallest}
-            copies |= {str(path) for path, digest in claims.items() if digest == smallest}
+            copies |= same
         with _cursor() as cursor:
             cursor.execute("select path from raw.quarantined_files where resolved_at is null")
             self._check_set("quarantined files", {path for (path,) in cursor}, refused)
-            cursor.execute("select feed, snapshot_at from mart.fct_snapshots")
-            self._check_set("snapshots", set(cursor.fetchall()), set(snapshots))
+            cursor.execute("select feed, snapshot_at, snapshot_format, file_path from mart.fct_snapshots")
+            self._check_set("snapshots", set(cursor.fetchall()), snapshots)
             cursor.execute("select path from raw.duplicate_files")
             self._check_set("duplicates that are none", {path for (path,) in cursor} - copies, set())
 

@@ -17,6 +17,12 @@ HAPPENINGS = (
     *("unlisted", "state", "station_moves", "rename", "station_twice", "bikes_unlisted"),
     *("same_body", "gap", "gap_of_days", "copy", "conflict", "broken", "repaired", "rewritten", "contradiction"),
 )
+# So many cases are feeds of two formats.
+TWO_FORMATS = 0.1
+_PAIRS = (
+    *(("velib_app", "nextbike"), ("nextbike", "velib_app")),
+    *(("velib_app", "velib_opendata"), ("velib_opendata", "velib_app")),
+)
 _PROBABILITIES = (0.0, 0.03, 0.12, 0.35)
 _OFTEN = ("hop", "leave", "come_back")
 # Each of these makes a whole file unacceptable, or nearly always does in a network so small.
@@ -27,7 +33,8 @@ _SELDOM = ("broken", "contradiction", "bikes_unlisted")
 class Shape:
     """The size of a case and how often each thing happens in it, as a probability a snapshot."""
 
-    format_name: str
+    formats: tuple[str, ...]  # one, or two where the feed changes its format
+    switch_at: int  # of two formats: the snapshot with which the second begins; 0: they take turns
     stations: int
     bikes: int
     snapshots: int
@@ -38,6 +45,11 @@ class Shape:
     arrival: str  # how the files are spread over the steps of a history
     rates: dict[str, float]
 
+    def format_at(self, tick: int) -> str:
+        """The format of a snapshot, by its number."""
+        first, last = self.formats[0], self.formats[-1]
+        return (last if tick >= self.switch_at else first) if self.switch_at else self.formats[tick % len(self.formats)]
+
 
 def shape_of(prove_seed: int, number: int) -> Shape:
     """The shape of the case with this number."""
@@ -46,8 +58,12 @@ def shape_of(prove_seed: int, number: int) -> Shape:
     # A bike has to be away for a day without a gap to be in maintenance for that.
     snapshots = rnd.randint(33, 40) if cadence == 2700 else rnd.choice([3, 4, rnd.randint(5, 25), rnd.randint(5, 25)])
     calm = rnd.random() < 0.25
+    only = rnd.choice(["velib_app", "velib_app", "nextbike"])
+    turns = random.Random(f"{prove_seed} {number} formats")
+    changes = turns.random() < TWO_FORMATS
     return Shape(
-        format_name=rnd.choice(["velib_app", "velib_app", "nextbike"]),
+        formats=turns.choice(_PAIRS) if changes else (only,),
+        switch_at=turns.choice([0, turns.randrange(1, snapshots)]) if changes else 0,
         stations=rnd.randint(1, 6),
         bikes=rnd.choice([0, *range(1, 9), *range(1, 9)]),
         snapshots=snapshots,

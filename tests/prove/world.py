@@ -1,4 +1,4 @@
-"""A small network that changes from one snapshot to the next, and its payload in two formats.
+"""A small network that changes from one snapshot to the next, and its payload in three formats.
 
 Everything that happens to real feeds happens here, as often as the shape says; no rule of the warehouse is known here.
 """
@@ -129,7 +129,7 @@ class World:
             bike.place, bike.dock = rnd.choice(self.codes), rnd.randint(1, 9)
         elif self.happens("leave"):
             self._leave(bike)
-        elif self.shape.format_name == "nextbike" and self.happens("street"):
+        elif "nextbike" in self.shape.formats and self.happens("street"):
             bike.place = STREET
 
     def _leave(self, bike: Bike) -> None:
@@ -164,11 +164,13 @@ class World:
         for bike in self.bikes:
             if bike.place is not None and self.happens("listed_twice"):
                 standing[self.rnd.choice(self.codes)].append(bike)
-        if self.shape.format_name == "nextbike":
+        format_name = self.shape.format_at(self.tick)
+        if format_name == "nextbike":
             return self._nextbike(listed, standing)
-        entries = [self._app_entry(station, standing[station.code]) for station in listed]
+        entry = self._app_entry if format_name == "velib_app" else self._opendata_entry
+        entries = [entry(station, standing[station.code]) for station in listed]
         if entries and self.happens("station_twice"):
-            entries.append(self._app_entry(listed[0], self.bikes[:1]))
+            entries.append(entry(listed[0], self.bikes[:1]))
         return json.dumps(entries).encode()
 
     def _app_entry(self, station: Station, bikes: list[Bike]) -> dict[str, Any]:
@@ -213,6 +215,25 @@ class World:
         if bike.status != "disponible":
             listed["bikeBlockCause"] = "bike_maintenance"
         return listed
+
+    @staticmethod
+    def _opendata_entry(station: Station, bikes: list[Bike]) -> dict[str, Any]:
+        usable = [bike for bike in bikes if bike.status == "disponible"]
+        electric = sum(bike.electric for bike in usable)
+        is_open = "OUI" if station.state == "Operative" else "NON"
+        return {
+            "stationcode": station.code,
+            "name": station.name,
+            "is_installed": "OUI",
+            "capacity": station.capacity,
+            "numdocksavailable": max(0, station.capacity - len(bikes)),
+            "numbikesavailable": len(usable),
+            "mechanical": len(usable) - electric,
+            "ebike": electric,
+            "is_renting": is_open,
+            "is_returning": is_open,
+            "coordonnees_geo": {"lon": round(station.longitude, 6), "lat": round(station.latitude, 6)},
+        }
 
     def _nextbike(self, listed: list[Station], standing: dict[str, list[Bike]]) -> bytes:
         places: list[dict[str, Any]] = []

@@ -44,6 +44,8 @@ class FullSnapshot(NamedTuple):
     """The bikes that stand in the street, whether or not a station lists them too."""
     bikes: dict[str, tuple[str | None, Bike]]
     """Each bike listed, at the one place that counts: a station's code, or None for the street."""
+    format_name: str = ""
+    """The format by which the file was read: its own, whatever the feed's other files are."""
 
 
 class Place(NamedTuple):
@@ -132,7 +134,8 @@ def read_content(path: Path, content: bytes, zone: ZoneInfo = PARIS) -> tuple[Fu
         raise UnacceptableError("neither its name nor its content says when it was captured")
     if captured_at.year not in YEARS:
         raise UnacceptableError(f"a clock that nobody had set: {captured_at}")
-    return full_snapshot(feed, captured_at, entries), xxhash.xxh3_128(content).hexdigest()
+    snapshot = full_snapshot(feed, captured_at, entries)._replace(format_name=payload_format.name)
+    return snapshot, xxhash.xxh3_128(content).hexdigest()
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:

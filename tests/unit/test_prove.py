@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -95,6 +96,25 @@ def test_every_history_has_all_that_may_go_wrong(batch: int) -> None:
     assert loads["killed"] >= 2
     assert loads["two"] == builds["whole"] == builds["meanwhile"] == 1
     assert builds["killed"] + builds["orphaned"] == 2
+
+
+def test_a_feed_in_ten_is_of_two_formats(cases: list[Case]) -> None:
+    found = Counter(
+        (case.shape.switch_at > 0, *sorted(_formats(case))) for case in cases if len(case.shape.formats) > 1
+    )
+    assert 0.05 * len(cases) < found.total() < 0.15 * len(cases)
+    for pair in (("nextbike", "velib_app"), ("velib_app", "velib_opendata")):
+        assert found[True, *pair]
+        assert found[False, *pair]
+    assert all(len(_formats(case)) < 2 for case in cases if len(case.shape.formats) == 1)
+
+
+def _formats(case: Case) -> set[str]:
+    found = set()
+    for file in case.files:
+        with suppress(UnacceptableError):
+            found.add(read_content(Path(file.path), file.contents[-1])[0].format_name)
+    return found
 
 
 def test_a_report_names_the_cases() -> None:
