@@ -1,7 +1,7 @@
 """`python -m benchmarks.trips_truth`: simulate, load, build, compare, write docs/trips.md and its picture.
 
 Two worlds: one whose feed is sound (bikes flicker, as in any feed), and a shorter one whose feed drops stations and lists bikes
-twice. What was simulated and loaded in the work folder before is not done again.
+twice. What was simulated and loaded in the work folder before is not done again, unless the code that did it has changed.
 """
 
 from __future__ import annotations
@@ -67,22 +67,25 @@ def _watch(
     """A world from its simulation to the comparison, at every cadence."""
     folder = work / name
     world.use_own_warehouse(folder / "home")
+    world.forget_what_others_made(folder)
     began = time.monotonic()
     archive = world.simulate(folder / "archive", **size, days=days, dropouts=dropouts, twice=twice)
     folders = world.cadences(archive)
     _say(f"{name}: simulated, {time.monotonic() - began:.0f} s")
     done = folder / "built.json"
-    if not done.exists():
-        world.load_and_build(folders)
-        done.write_text(json.dumps({"seconds": round(time.monotonic() - began)}))
-        _say(f"{name}: loaded and built, {time.monotonic() - began:.0f} s")
-    truth = read_world(archive)
-    with closing(connect("velib trips against the truth")) as connection:
-        found = [
-            watched(minutes, truth, world.capture_times(own), read_rows(connection, world.feed_of(minutes)))
-            for minutes, own in folders.items()
-        ]
-    world.stop_server()
+    try:
+        if not done.exists():
+            world.load_and_build(folders)
+            done.write_text(json.dumps({"seconds": round(time.monotonic() - began)}))
+            _say(f"{name}: loaded and built, {time.monotonic() - began:.0f} s")
+        truth = read_world(archive)
+        with closing(connect("velib trips against the truth")) as connection:
+            found = [
+                watched(minutes, truth, world.capture_times(own), read_rows(connection, world.feed_of(minutes)))
+                for minutes, own in folders.items()
+            ]
+    finally:
+        world.stop_server()
     _say(f"{name}: compared, {time.monotonic() - began:.0f} s")
     return found
 

@@ -5,7 +5,9 @@ The snapshots of the coarser cadences are every so many of those of the finest, 
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -81,6 +83,33 @@ def use_own_warehouse(home: Path) -> None:
             folder.chmod(folder.stat().st_mode | 0o011)  # as root, the server's user has to pass through
     os.environ[settings.HOME] = str(home)
     os.environ.pop(settings.DATABASE_URL, None)
+
+
+SOURCES = ("simulator", "ingestion", "dbt_project/models", "dbt_project/macros", "dbt_project/seeds")
+"""With dbt_project.yml, what the rows depend on."""
+
+
+def forget_what_others_made(folder: Path) -> None:
+    """Empty the folder of a world where it was simulated, loaded or built by other code than today's."""
+    noted, now = folder / "sources.txt", sources_hash(settings.project_root())
+    if not noted.exists() or noted.read_text(encoding="utf-8") != now:
+        home = folder / "home"
+        if any(home.iterdir()):
+            stop_server()
+        shutil.rmtree(folder)
+        use_own_warehouse(home)
+        noted.write_text(now, encoding="utf-8")
+
+
+def sources_hash(root: Path) -> str:
+    """The state of the code that decides the rows."""
+    files = [file for name in SOURCES for file in (root / name).rglob("*")] + [root / "dbt_project" / "dbt_project.yml"]
+    found = hashlib.sha256()
+    for file in sorted(files):
+        if file.suffix in (".py", ".sql", ".yml", ".csv"):
+            found.update(f"{file.relative_to(root)}\n".encode())
+            found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def stop_server() -> None:

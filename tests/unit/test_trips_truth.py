@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.trips_truth import figures, page, rules
+from benchmarks.trips_truth import world as worlds
 from benchmarks.trips_truth.matching import Fate, Row, Verdict, compare
 from benchmarks.trips_truth.observer import Brackets, observable, sights
 from benchmarks.trips_truth.plots import recall_and_precision
@@ -194,3 +195,29 @@ def test_the_page_is_renewed_in_its_marked_sections_only(tmp_path: Path) -> None
     copy.write_text(original.replace("<!-- figures: gaps -->", ""), encoding="utf-8")
     with pytest.raises(ValueError, match="marks for"):
         page.write_page(copy, {}, one, one)
+
+
+def test_what_other_code_made_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.HOME, "put back after the test")
+    folder, built = tmp_path / "world", tmp_path / "world" / "built.json"
+    for name, stays in (("first", False), ("first", True), ("second", False)):
+        worlds.use_own_warehouse(folder / "home")
+        built.touch()
+        monkeypatch.setattr(worlds, "sources_hash", lambda _root, name=name: name)
+        worlds.forget_what_others_made(folder)
+        assert built.exists() == stays
+        assert (folder / "home").is_dir()
+
+
+@pytest.mark.parametrize(
+    "changed", ["dbt_project/dbt_project.yml", "dbt_project/models/mart/a.sql", "ingestion/new.py"]
+)
+def test_the_code_that_decides_the_rows_is_known_by_its_hash(tmp_path: Path, changed: str) -> None:
+    for name in ("dbt_project/dbt_project.yml", "dbt_project/models/mart/a.sql", "simulator/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    before = worlds.sources_hash(tmp_path)
+    assert worlds.sources_hash(tmp_path) == before
+    (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / changed).write_text("otherwise")
+    assert worlds.sources_hash(tmp_path) != before
