@@ -141,8 +141,8 @@ def load(
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
         raw_schema.ensure(connection)
-        opened = no_longer_closed(catalog.closed_folders(connection), paths)
-        catalog.resolve_loaded(connection, opened, datetime.now(UTC))
+        if opened := no_longer_closed(catalog.closed_folders(connection), paths):
+            catalog.resolve_loaded(connection, opened, datetime.now(UTC))
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
         for start in range(0, len(candidates), options.batch_files):
             with catalog.exclusive(connection, on_wait):

@@ -26,7 +26,7 @@ from warehouse.postgres import Server, processes
 
 pytestmark = pytest.mark.slow
 
-# Each model is killed. Of the other ways to die each seed tries three, on models of its own.
+# Each model is killed. Each seed tries one of the other ways to die, too, on a model of its own: 0 to 4 are all of them.
 SEED = int(os.environ.get("VELIB_SEED", "0"))
 ONE = LoadOptions(workers=1)
 # The data tests have their own tests; here the tables are compared.
@@ -140,7 +140,7 @@ def test_a_build_that_dies_is_made_up_for(home: Path, tmp_path: Path) -> None:
     everywhere = places(home)
     deaths = [(place, KILLS[(number + SEED) % 2]) for number, place in enumerate(everywhere)]
     chance = random.Random(SEED)
-    deaths += zip(chance.sample(everywhere, 3), chance.sample(OTHER_WAYS, 3), strict=True)
+    deaths.append((chance.choice(everywhere), OTHER_WAYS[SEED % len(OTHER_WAYS)]))
     for place, way in deaths:
         load([str(next(later)), str(next(later))], ONE)
         build_and_die(place, way, server)

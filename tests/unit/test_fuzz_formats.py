@@ -1,7 +1,7 @@
 """Each format's reader, and the decompressor, against what nobody thought of: mutated payloads and mere bytes.
 
 However a payload is mangled, it ends in a reading that the warehouse can store, or in an error with a known reason and a
-line fit for a terminal; and which of the two it is, the payload alone decides. A thousand examples each in CI; more with
+line fit for a terminal; and which of the two it is, the payload alone decides. Three hundred examples each in CI; more with
 
     make fuzz N=100000
 """
@@ -42,7 +42,7 @@ from ingestion.formats.errors import Reason
 from ingestion.landing import LandingFile, UnreadableFile
 from ingestion.network_state import NetworkState, Reading
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 # No measure of speed: an example that takes this long hangs.
 HANG = timedelta(seconds=30)
 LONGEST_DETAIL = 1000
