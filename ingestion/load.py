@@ -175,9 +175,8 @@ class _Loader:
         planned: set[_Candidate] = set()
         while fresh:
             fresh = self._load_once(fresh)
-            if not planned.isdisjoint(
-                fresh
-            ):  # one that is never what its last reading said would have us go on for ever
+            # One that is never what its last reading said would have us go on for ever.
+            if not planned.isdisjoint(fresh):
                 raise VelibError(_CHANGED)
             planned.update(fresh)
 
@@ -276,7 +275,7 @@ class _Loader:
         """What the batch is taken for, by its first readable file: files of other feeds are sorted out as they are read."""
         first = batch[0]
         feed, format_name = first.feed, first.format_name
-        for each in [first] if feed and format_name else batch[:16]:
+        for each in () if feed and format_name else batch[:16]:
             if (each.feed, each.feed_is_given) != (first.feed, first.feed_is_given):
                 continue
             found = inspect(each.file, self.options.max_bytes, each.format_name)

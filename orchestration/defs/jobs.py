@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.defs import dbt, raw
-from orchestration.lib.runs import is_under_way
+from orchestration.lib.runs import unless_under_way
 
 load_and_build = dg.define_asset_job(
     "load_and_build",
@@ -35,9 +35,7 @@ clean = dg.define_asset_job(
     description="For a landing zone whose files cannot be watched. Off by default: the sensor landing_files is on.",
 )
 def every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    if is_under_way(context.instance, load_and_build.name):
-        return dg.SkipReason("the run before is still under way")
-    return dg.RunRequest()
+    return unless_under_way(context.instance, load_and_build.name)
 
 
 @dg.schedule(
@@ -48,6 +46,4 @@ def every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunReq
     description="What `velib clean` does. Where no load was killed, it finds nothing and costs nothing.",
 )
 def hourly_clean(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    if is_under_way(context.instance, clean.name):
-        return dg.SkipReason("the run before is still under way")
-    return dg.RunRequest()
+    return unless_under_way(context.instance, clean.name)

@@ -19,6 +19,13 @@ def is_under_way(instance: dg.DagsterInstance, job_name: str) -> bool:
     return instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=_UNDER_WAY)) > 0
 
 
+def unless_under_way(instance: dg.DagsterInstance, job_name: str) -> dg.RunRequest | dg.SkipReason:
+    """What a schedule answers: a run, but not beside another of its job."""
+    if is_under_way(instance, job_name):
+        return dg.SkipReason("the run before is still under way")
+    return dg.RunRequest()
+
+
 def outcome(instance: dg.DagsterInstance, job_name: str, run_key: str | None) -> Outcome:
     """What became of the run that was asked for under this key. A re-execution of it has the same key: the latest decides."""
     if run_key is None:
