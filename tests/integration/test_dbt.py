@@ -5,13 +5,11 @@ What the facts should be is tests/e2e's business; here it is that they are there
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from ingestion.load import load
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse import dbt_profile, settings
-from warehouse.database import connect_to
 
 pytestmark = pytest.mark.slow
 
@@ -101,14 +98,6 @@ class Dbt:
 def dbt(tmp_path: Path, fresh_database: str) -> Dbt:
     dbt_profile.require()
     return Dbt(tmp_path)
-
-
-@pytest.fixture
-def cursor(fresh_database: str) -> Iterator[Any]:
-    with contextlib.closing(connect_to(fresh_database, "velib tests")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as opened:
-            yield opened
 
 
 def _archive(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 from faults.database import Database
 from faults.processes import Outcome, Velib, done, ended, run
-from test_load import ONE, Raw, simulated, strings
+from raw import ONE, Raw, simulated, strings
 from tiny import app, put, write
 
 from ingestion import catalog
@@ -59,20 +59,6 @@ PHASES = {
     "notes of outcomes": Stall("raw.quarantined_files"),
     "before the last commit": Stall(pause=("after", 1, "ingestion.catalog:record_outcomes")),
 }
-
-
-@pytest.fixture
-def raw(fresh_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Raw]:
-    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
-    found = Raw(fresh_database)
-    yield found
-    found.connection.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "in").mkdir()
-    return tmp_path / "in"
 
 
 def archive(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ import tiny
 from faults.database import Database
 from faults.layout_1 import turn_back
 from faults.processes import done, run
-from test_load import ONE, Raw
+from raw import ONE, Raw
 
 from ingestion.load import load
 from ingestion.raw_schema import LAYOUT

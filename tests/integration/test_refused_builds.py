@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -18,7 +17,6 @@ import tiny
 from ingestion.load import load
 from ingestion.raw_schema import LAYOUT
 from warehouse import dbt_process, dbt_profile, settings
-from warehouse.database import connect_to
 
 pytestmark = pytest.mark.slow
 
@@ -73,14 +71,6 @@ class Dbt:
                 success, problems = json.loads(line)
                 return success, problems
         raise AssertionError("dbt is gone")
-
-
-@pytest.fixture
-def cursor(fresh_database: str) -> Iterator[Any]:
-    with contextlib.closing(connect_to(fresh_database, "velib tests")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as opened:
-            yield opened
 
 
 @pytest.fixture
