@@ -86,7 +86,8 @@ def dbt_killed(build: Velib, database: Database, server: Server) -> None:
     """As the kernel does when memory runs out."""
     for pid in build.session():
         if pid != build.process.pid:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert "dbt was killed by signal 9" in build.outcome().error
 
 

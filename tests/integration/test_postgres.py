@@ -1,5 +1,6 @@
 """The embedded server under what happens to servers: several starts at once, kill -9, taken ports, root and not root."""
 
+import contextlib
 import os
 import pwd
 import secrets  # noqa: F401  # test_an_ordinary_user: its child can import nothing more where Python lies under /root
@@ -44,7 +45,8 @@ def pid_of(home: Path) -> int:
 
 def kill_everything(home: Path) -> None:
     for pid in processes.left_over(home / "postgres"):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a worker of the server may end by itself
+            os.kill(pid, signal.SIGKILL)
     assert processes.wait_until(lambda: not processes.left_over(home / "postgres"), 10)
 
 
