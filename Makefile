@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove fuzz truth lint format ui docs clean lock
+.PHONY: help install demo test prove fuzz truth bench lint format ui docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -72,6 +72,9 @@ fuzz: install ## the readers on N random files each (100,000)
 
 truth: install ## docs/trips.md anew: a simulated week at 1, 5 and 15 minutes against its truth (ARGS='--days 2')
 	@$(BIN)/python -m benchmarks.trips_truth $(ARGS)
+
+bench: install ## speed and size, each figure beside a floor or a peer (SIZE=small|day|week|year, ARGS='--only load,size')
+	@$(BIN)/python -m benchmarks.bench --size $(or $(SIZE),small) $(ARGS)
 
 docs: install ## dbt's documentation as one page, dbt_project/target/static_index.html
 	@$(BIN)/velib db start
