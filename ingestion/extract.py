@@ -335,8 +335,7 @@ class _Span:
     def _loaded_content(self, slot: Slot, state: NetworkState) -> _Winner:
         loaded = _loaded(slot)
         if slot.content is not None:
-            rebuilt = NetworkState.of_stations(self.format, slot.content)
-            return _Winner(Reading(self.format, [], [], rebuilt.places, 0, 0), None, is_new=False)
+            return _Winner(Reading.of_stations(self.format, slot.content), None, is_new=False)
         try:
             data, _ = _read(loaded.file, self.expected.max_bytes)
             if content_hash(data) != loaded.content_hash:

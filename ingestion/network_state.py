@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from msgspec import Raw
 
 from ingestion.formats import Format, FormatError
+from ingestion.formats.cut import Cut
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
 
 # More than this share of the stations that count bikes list none: the file contradicts itself (DESIGN.md).
@@ -94,37 +95,43 @@ class Reading:
     places: dict[str, Place]  # by station code; STREET for the street
     stations_without_code: int
     stations_listed_twice: int
+    counting: int  # stations that count bikes
+    listing_none: int  # of these, stations that list none
+    # The stations that may differ from the state it was read against; None: any, and some may have come or gone.
+    changed: list[str] | None = None
+
+    @classmethod
+    def of_places(cls, snapshot_format: Format, places: dict[str, Place]) -> Reading:
+        """A snapshot without its payload."""
+        return cls(snapshot_format, [], [], places, 0, 0, 0, 0)
+
+    @classmethod
+    def of_stations(cls, snapshot_format: Format, stations: Iterable[Station]) -> Reading:
+        """A snapshot whose file is gone, from its stations as the change sets tell them."""
+        return cls.of_places(snapshot_format, {station.code or STREET: _place(station) for station in stations})
 
 
 class NetworkState:
     """One snapshot of a feed, ready to be compared with the next. The empty state stands before a feed's first one."""
 
     def __init__(self, snapshot_format: Format) -> None:
-        self.format = snapshot_format
-        self.entries: list[Entry] = []
-        self.parsed: list[Place] = []
-        self.places: dict[str, Place] = {}
+        self.reading = Reading.of_places(snapshot_format, {})
         # Where each bike is listed: one place but for the few bikes listed twice. `_best` says which one counts. A dict as
         # a set: one bike may be listed at every station, and leave them all.
         self.listed_at: dict[str, dict[str, None]] = {}
         self.listed_twice: set[str] = set()
-
-    @classmethod
-    def of_stations(cls, snapshot_format: Format, stations: Iterable[Station]) -> NetworkState:
-        """The state of a snapshot whose file is gone, from its stations as the change sets tell them."""
-        state = cls(snapshot_format)
-        state.places = {station.code or STREET: _place(station) for station in stations}
-        for code, place in state.places.items():
-            for bike_id in place.bikes:
-                state._list_at(bike_id, code)
-        return state
 
     def read(self, payload: bytes, snapshot_format: Format | None = None) -> Reading:
         """Parse what differs from this state and check the whole. `snapshot_format` where it is not the state's own.
 
         Raises FormatError when the payload is not of this format or contradicts itself.
         """
-        snapshot_format = snapshot_format or self.format
+        before = self.reading
+        snapshot_format = snapshot_format or before.format
+        if snapshot_format is before.format and isinstance(before.entries, Cut):
+            again = before.entries.again(payload)
+            if again is not None and (reading := _read_again(before, again)) is not None:
+                return reading
         entries = snapshot_format.split(payload)
         parsed = self._parse(entries, snapshot_format)
         places: dict[str, Place] = {}
@@ -143,60 +150,70 @@ class NetworkState:
                 places[code] = place
         if street:
             places[STREET] = self._street(street)
-        _check_consistent(places.values())
-        return Reading(snapshot_format, entries, parsed, places, without_code, twice)
+        counting = sum(bool(place.station.bikes_counted) for place in places.values())
+        listing_none = sum(_lists_none(place) for place in places.values())
+        _check_consistent(counting, listing_none)
+        return Reading(snapshot_format, entries, parsed, places, without_code, twice, counting, listing_none)
 
     def advance(self, reading: Reading) -> tuple[ChangeSet, Counts]:
-        """Make the reading the state. Returns what changed, and what the snapshot lists."""
-        before, after = self.places, reading.places
+        """Make the reading, which was read against this state, the state. Returns what changed, and what the snapshot lists."""
+        before, after = self.reading.places, reading.places
         changes = ChangeSet()
-        # Every bike whose listing may differ. Unchanged entries were not parsed, so identity settles most of them.
+        # Every bike whose listing may differ. Unchanged entries were not parsed, so identity settles most of them; what is the
+        # same in other words drops out at the end.
         touched: set[str] = set()
         relisted: set[str] = set()
-        moves: list[tuple[str, Place | None, Place | None]] = []
-        for code, place in after.items():
-            old = before.get(code)
+        left: list[tuple[str, Iterable[str]]] = []
+        came: list[tuple[str, Iterable[str]]] = []
+        for code in after if reading.changed is None else reading.changed:
+            old, place = before.get(code), after[code]
             if old is place:
                 continue
             if code != STREET:
                 _compare_station(code, old, place, changes)
+            now = place.bikes
             if old is None:
                 relisted.add(code)
-                touched.update(place.bikes)
-                moves.append((code, None, place))
-            elif old.bikes != place.bikes:
-                touched.update(
-                    bike_id
-                    for bike_id in old.bikes.keys() | place.bikes.keys()
-                    if old.bikes.get(bike_id) != place.bikes.get(bike_id)
-                )
-                moves.append((code, old, place))
-        for code, place in before.items():
+                touched.update(now)
+                came.append((code, now))
+                continue
+            was = old.bikes
+            differ = [bike_id for bike_id, bike in now.items() if was.get(bike_id) is not bike]
+            touched.update(differ)
+            new = [bike_id for bike_id in differ if bike_id not in was]
+            if new:
+                came.append((code, new))
+            if len(was) + len(new) > len(now):
+                gone = was.keys() - now.keys()
+                touched.update(gone)
+                left.append((code, gone))
+        for code, place in before.items() if reading.changed is None else ():
             if code not in after:
                 if code != STREET:
                     changes.stations.append(StationChange(code, is_listed=False, is_relisted=False, status=None))
                 touched.update(place.bikes)
-                moves.append((code, place, None))
+                left.append((code, place.bikes))
         relisted.discard(STREET)  # the street is never out of sight
 
         # A moment of sorting makes the change set a function of the two snapshots, whatever set order Python picks.
         was_at = {bike_id: _best(places) for bike_id in touched if (places := self.listed_at.get(bike_id))}
-        for code, old, new in moves:
-            self._relist(code, old.bikes if old else {}, new.bikes if new else {})
+        for code, bike_ids in left:
+            self._unlist(code, bike_ids)
+        for code, bike_ids in came:
+            self._list(code, bike_ids)
         for bike_id in sorted(touched):
             change = self._bike_change(bike_id, was_at.get(bike_id), before, after, relisted)
             if change is not None:
                 changes.bikes.append(change)
 
-        self.format = reading.format
-        self.entries, self.parsed, self.places = reading.entries, reading.parsed, after
-        return changes, self.counts(reading)
+        self.reading = reading
+        return changes, self._counts(reading)
 
-    def counts(self, reading: Reading) -> Counts:
+    def _counts(self, reading: Reading) -> Counts:
         """What the state's snapshot lists."""
-        street = self.places.get(STREET)
+        street = reading.places.get(STREET)
         return Counts(
-            stations=len(self.places) - (street is not None),
+            stations=len(reading.places) - (street is not None),
             stations_without_code=reading.stations_without_code,
             stations_listed_twice=reading.stations_listed_twice,
             bikes=len(self.listed_at),
@@ -206,7 +223,8 @@ class NetworkState:
 
     def _parse(self, entries: Sequence[Entry], snapshot_format: Format) -> list[Place]:
         # What one format's entries say is nothing to another's parser.
-        before, before_parsed = (self.entries, self.parsed) if snapshot_format is self.format else ([], [])
+        old = self.reading
+        before, before_parsed = (old.entries, old.parsed) if snapshot_format is old.format else ([], [])
         parse, known = snapshot_format.parse, len(before)
         parsed: list[Place] = []
         same = [entry == old for entry, old in zip(entries, before, strict=False)]
@@ -235,7 +253,7 @@ class NetworkState:
         for entry in entries:
             for bike_id, bike in entry.bikes.items():
                 bikes.setdefault(bike_id, bike)
-        old = self.places.get(STREET)
+        old = self.reading.places.get(STREET)
         if old is not None and old.bikes == bikes:
             return old
         return Place(Station(None, None, None, tuple(bikes.values()), None), bikes)
@@ -259,22 +277,21 @@ class NetworkState:
             return None  # its station is unobserved: nothing is known to have changed
         return BikeChange(bike_id, False, was_at or None, None)
 
-    def _relist(self, code: str, old: dict[str, Bike], new: dict[str, Bike]) -> None:
-        for bike_id in old.keys() - new.keys():
+    def _unlist(self, code: str, bike_ids: Iterable[str]) -> None:
+        for bike_id in bike_ids:
             places = self.listed_at[bike_id]
             del places[code]
             if len(places) < 2:
                 self.listed_twice.discard(bike_id)
             if not places:
                 del self.listed_at[bike_id]
-        for bike_id in new.keys() - old.keys():
-            self._list_at(bike_id, code)
 
-    def _list_at(self, bike_id: str, code: str) -> None:
-        places = self.listed_at.setdefault(bike_id, {})
-        places[code] = None
-        if len(places) > 1:
-            self.listed_twice.add(bike_id)
+    def _list(self, code: str, bike_ids: Iterable[str]) -> None:
+        for bike_id in bike_ids:
+            places = self.listed_at.setdefault(bike_id, {})
+            places[code] = None
+            if len(places) > 1:
+                self.listed_twice.add(bike_id)
 
 
 def _best(places: dict[str, None]) -> str:
@@ -285,10 +302,56 @@ def _best(places: dict[str, None]) -> str:
     return next(iter(places)) if len(places) == 1 else min(places, key=lambda place: (place == STREET, place))
 
 
+def _read_again(before: Reading, entries: Cut) -> Reading | None:
+    """Read a payload that lists the stations of the one before in its order: only entries that are not the same are read.
+
+    None where it does not, or an entry cannot be read: the payload has to be read as if nothing were known of it. Raises
+    FormatError when it contradicts itself.
+    """
+    if before.stations_listed_twice or STREET in before.places:
+        return None
+    parsed, places, parse = before.parsed.copy(), before.places.copy(), before.format.parse
+    counting, listing_none = before.counting, before.listing_none
+    changed: list[str] = []
+    for index, (entry, old_entry) in enumerate(zip(entries, before.entries, strict=True)):
+        if entry is old_entry:
+            continue
+        old = parsed[index]
+        try:
+            place = _place(parse(entry))
+        except FormatError:
+            return None
+        code = place.station.code
+        if code is None or code != old.station.code:
+            return None
+        parsed[index] = places[code] = place
+        counting += bool(place.station.bikes_counted) - bool(old.station.bikes_counted)
+        listing_none += _lists_none(place) - _lists_none(old)
+        changed.append(code)
+    _check_consistent(counting, listing_none)
+    return Reading(
+        before.format, entries, parsed, places, before.stations_without_code, 0, counting, listing_none, changed
+    )
+
+
+def _lists_none(place: Place) -> bool:
+    """Whether a station counts bikes and lists none of them."""
+    return not place.bikes and bool(place.station.bikes_counted)
+
+
+def _check_consistent(counting: int, listing_none: int) -> None:
+    if listing_none > CONTRADICTION_SHARE * counting:
+        raise FormatError(
+            "contradicts_itself",
+            f"{listing_none} of {counting} stations that count bikes list none of them",
+        )
+
+
 def _place(station: Station) -> Place:
-    bikes: dict[str, Bike] = {}
-    for bike in station.bikes:
-        bikes.setdefault(bike.bike_id, bike)
+    bikes = {bike.bike_id: bike for bike in station.bikes}
+    if len(bikes) < len(station.bikes):  # of two entries of one bike the first counts
+        bikes = {bike.bike_id: bike for bike in reversed(station.bikes)}
+        bikes = dict(reversed(bikes.items()))
     return Place(station, bikes)
 
 
@@ -299,19 +362,6 @@ def _compare_station(code: str, old: Place | None, new: Place, changes: ChangeSe
     attributes = new.station.attributes
     if attributes is not None and (old is None or old.station.attributes != attributes):
         changes.attributes.append(AttributeChange(code, attributes))
-
-
-def _check_consistent(places: Iterable[Place]) -> None:
-    counting = listing_none = 0
-    for place in places:
-        if place.station.bikes_counted:
-            counting += 1
-            listing_none += not place.bikes
-    if counting and listing_none > CONTRADICTION_SHARE * counting:
-        raise FormatError(
-            "contradicts_itself",
-            f"{listing_none} of {counting} stations that count bikes list none of them",
-        )
 
 
 def _content(entry: Entry) -> Any:

@@ -91,6 +91,12 @@ def _first_not_utf8(data: bytes) -> int | None:
     """Where data stops being UTF-8. In pieces: as a text, all at once, it may take four times its size."""
     if data.isascii():
         return None
+    if len(data) <= _CHUNK:
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return error.start
+        return None
     position, view = 0, memoryview(data)
     while position < len(data):
         piece = view[position : position + _CHUNK]
@@ -230,7 +236,7 @@ def storable(station: Station, entry: bytes) -> Station:
     """
     if _first_not_utf8(entry) is not None:
         raise FormatError("invalid_json", f"{ENTRY} is not valid UTF-8")
-    if b"\\u0000" in entry:
+    if b"\\" in entry and b"\\u0000" in entry:  # one byte is found in a twentieth of the time of six
         parts: list[Any] = [station, station.attributes, station.status, *station.bikes]
         for part in parts:
             for field, value in zip(part._fields, part, strict=True) if part is not None else ():

@@ -1,19 +1,21 @@
 """`velib_app`: the bare array of Vélib's own app, one entry a station with every bike in it. The format speed is about.
 
 A full Paris snapshot is 3.7 MB: it is split into raw entries without decoding them, so that change capture can compare
-bytes; only entries that differ are parsed.
+bytes; only entries that differ are parsed, and of these only the bikes that differ.
 """
 
 # ruff: noqa: N815 (the feed's own names)
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from ingestion.formats import outline
+from ingestion.formats.cut import Cut
 from ingestion.formats.decoding import (
-    FLAGS,
     Count,
     Flag,
     Key,
@@ -34,6 +36,10 @@ from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
 
 # msgspec fills these from the feed's names; gc=False because they hold no cycles and there are 15,000 a file.
+
+
+StationPart = TypeVar("StationPart")
+BikePart = TypeVar("BikePart")
 
 
 class _Bike(msgspec.Struct, gc=False, rename="camel"):
@@ -62,8 +68,8 @@ class _Station(msgspec.Struct, gc=False, rename="camel"):
     station_type: Text = None
 
 
-class _Entry(msgspec.Struct, gc=False):
-    station: _Station
+class _Entry(msgspec.Struct, Generic[StationPart, BikePart], gc=False):
+    station: StationPart
     nbBike: Count
     nbEbike: Count
     nbFreeDock: Count | None = None
@@ -81,62 +87,77 @@ class _Entry(msgspec.Struct, gc=False):
     overflow: Text = None
     overflowActivation: Text = None
     isAltitude: Flag = None
-    bikes: list[_Bike] | None = None
+    bikes: list[BikePart] | None = None
 
 
 _entries = msgspec.json.Decoder(list[msgspec.Raw])
-_entry = msgspec.json.Decoder(_Entry, strict=False)
+_entry = msgspec.json.Decoder(_Entry[_Station, _Bike], strict=False)
+# The parts are looked at by their bytes first: most bikes of a changed station are as they were.
+_undecoded = msgspec.json.Decoder(_Entry[msgspec.Raw, msgspec.Raw], strict=False)
+_station = msgspec.json.Decoder(_Station, strict=False)
+_bike = msgspec.json.Decoder(_Bike, strict=False)
 _no_gps = _Gps()
-_new = tuple.__new__  # a NamedTuple's own constructor costs three times as much, and a file has 15,000 bikes
+_new = tuple.__new__  # a NamedTuple's own constructor costs three times as much
+
+# Parts are remembered up to this length (a real one has 300 bytes) and so many bikes (two networks of Paris), so that memory
+# stays bounded whatever a file holds.
+_MAX_REMEMBERED = 1000
+_MAX_BIKES = 40_000
 
 
-def _bike(bike: _Bike) -> Bike:
-    """A bike with a spelling the fast path does not know."""
-    return Bike(
-        key(bike.bike_name),
-        flag(bike.bike_electric, "bikeElectric"),
-        text(bike.bike_status),
-        text(bike.dock_position),
-        percent(bike.bike_battery_level),
-        bike.bike_rate,
-        bike.number_of_rates,
-        text(bike.last_rate_date),
-        text(bike.bike_block_cause),
-        None,
-        None,
+class _Bikes(dict[bytes, Bike]):
+    """Bikes by their bytes, as far as they were read. The same bytes give the same object, which then compares at once."""
+
+    def __missing__(self, raw: bytes) -> Bike:
+        bike = _bike.decode(raw)
+        result = Bike(
+            key(bike.bike_name),
+            flag(bike.bike_electric, "bikeElectric"),
+            text(bike.bike_status),
+            text(bike.dock_position),
+            percent(bike.bike_battery_level),
+            bike.bike_rate,
+            bike.number_of_rates,
+            text(bike.last_rate_date),
+            text(bike.bike_block_cause),
+            None,
+            None,
+        )
+        if len(raw) <= _MAX_REMEMBERED:
+            if len(self) >= _MAX_BIKES:
+                self.clear()
+            self[raw] = result
+        return result
+
+
+_bikes = _Bikes()
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _read_station(raw: bytes, *rest: Any) -> tuple[str, str | None, Attributes]:
+    """A station's code, state and attributes, by its bytes and the entry's fields that belong to them."""
+    docks, edocks, max_overflow, credit_card, kiosk_state, overflow, overflow_activation, is_altitude = rest
+    station = _station.decode(raw)
+    gps = station.gps or _no_gps
+    state = text(station.state)
+    attributes = Attributes(
+        name=text(station.name),
+        latitude=gps.latitude,
+        longitude=gps.longitude,
+        capacity=total((docks, edocks), "nbDock + nbEDock"),
+        state=state,
+        station_type=text(station.station_type),
+        type=text(station.type),
+        insee_code=None,
+        city_name=None,
+        max_overflow=max_overflow,
+        credit_card=text(credit_card),
+        kiosk_state=text(kiosk_state),
+        overflow=text(overflow),
+        overflow_activation=text(overflow_activation),
+        is_altitude=flag(is_altitude, "isAltitude"),
     )
-
-
-def _bikes(bikes: list[_Bike]) -> tuple[Bike, ...]:
-    result = []
-    for bike in bikes:
-        name, status, dock = bike.bike_name, bike.bike_status, bike.dock_position
-        rated, cause, battery = bike.last_rate_date, bike.bike_block_cause, bike.bike_battery_level
-        if (
-            name.__class__ is str
-            and (status is None or status.__class__ is str)
-            and (dock is None or dock.__class__ is str)
-            and (rated is None or rated.__class__ is str)
-            and (cause is None or cause.__class__ is str)
-            and bike.bike_electric in FLAGS
-        ):
-            values = (
-                name,
-                FLAGS[bike.bike_electric],
-                status,
-                dock,
-                None if battery is None else round(battery),
-                bike.bike_rate,
-                bike.number_of_rates,
-                rated,
-                cause,
-                None,
-                None,
-            )
-            result.append(_new(Bike, values))
-        else:
-            result.append(_bike(bike))
-    return tuple(result)
+    return key(station.code), state, attributes
 
 
 class VelibApp:
@@ -155,53 +176,54 @@ class VelibApp:
 
     def split(self, payload: bytes) -> list[Entry]:
         # UTF-8 is checked entry by entry, in parse: checking 3.7 MB at once takes half as long as splitting them.
-        entries = decode(_entries, unmarked(payload))
+        payload = unmarked(payload)
+        entries = decode(_entries, payload)
         if not entries:
             raise FormatError("empty_list", "the file lists no station")
-        return entries
+        return Cut.of(payload, entries)
 
     def parse(self, entry: Entry) -> Station:
-        raw = decode(_entry, entry, ENTRY)
-        station = raw.station
-        gps = station.gps or _no_gps
-        state = text(station.state)
+        try:
+            return self._parse(entry)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            decode(_entry, entry, ENTRY)  # as a whole, so that the message says where in the entry it is
+            raise
+
+    def _parse(self, entry: bytes) -> Station:
+        raw = _undecoded.decode(entry)
+        station = bytes(raw.station)
+        read_station = _read_station if len(station) <= _MAX_REMEMBERED else _read_station.__wrapped__
+        code, state, attributes = read_station(
+            station,
+            raw.nbDock,
+            raw.nbEDock,
+            raw.maxBikeOverflow,
+            raw.creditCard,
+            raw.kioskState,
+            raw.overflow,
+            raw.overflowActivation,
+            raw.isAltitude,
+        )
         available = total((raw.nbBike, raw.nbEbike), "nbBike + nbEbike")
-        attributes = Attributes(
-            name=text(station.name),
-            latitude=gps.latitude,
-            longitude=gps.longitude,
-            capacity=total((raw.nbDock, raw.nbEDock), "nbDock + nbEDock"),
-            state=state,
-            station_type=text(station.station_type),
-            type=text(station.type),
-            insee_code=None,
-            city_name=None,
-            max_overflow=raw.maxBikeOverflow,
-            credit_card=text(raw.creditCard),
-            kiosk_state=text(raw.kioskState),
-            overflow=text(raw.overflow),
-            overflow_activation=text(raw.overflowActivation),
-            is_altitude=flag(raw.isAltitude, "isAltitude"),
+        status = (
+            state,
+            available,
+            raw.nbBike,
+            raw.nbEbike,
+            raw.nbFreeDock,
+            raw.nbFreeEDock,
+            raw.nbDock,
+            raw.nbEDock,
+            raw.nbBikeOverflow,
+            raw.nbEBikeOverflow,
+            raw.nbBikeBlockedToCollect,
+            raw.nbBikeBlockedToFixInStation,
+            raw.densityLevel,
+            None,
+            None,
         )
-        status = Status(
-            state=state,
-            bikes_available=available,
-            bikes_mechanical=raw.nbBike,
-            bikes_electric=raw.nbEbike,
-            docks_free=raw.nbFreeDock,
-            edocks_free=raw.nbFreeEDock,
-            docks_total=raw.nbDock,
-            edocks_total=raw.nbEDock,
-            bikes_overflow=raw.nbBikeOverflow,
-            ebikes_overflow=raw.nbEBikeOverflow,
-            bikes_to_collect=raw.nbBikeBlockedToCollect,
-            bikes_to_fix=raw.nbBikeBlockedToFixInStation,
-            density_level=raw.densityLevel,
-            is_renting=None,
-            is_returning=None,
-        )
-        bikes = _bikes(raw.bikes) if raw.bikes else ()
-        return storable(Station(key(station.code), attributes, status, bikes, available), bytes(entry))
+        bikes = tuple(map(_bikes.__getitem__, map(bytes, raw.bikes))) if raw.bikes else ()
+        return storable(Station(code, attributes, _new(Status, status), bikes, available), entry)
 
     def captured_at(self, payload: bytes) -> datetime | None:
         return None  # dueDate is a station's opening date

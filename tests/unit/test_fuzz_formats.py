@@ -250,7 +250,7 @@ def check_storable(state: NetworkState, reading: Reading) -> None:
         1,
         datetime(2026, 6, 2, tzinfo=UTC),
         None,
-        state.format.name,
+        reading.format.name,
         LandingFile("/x.json", 1, None),
         "",
         counts,
