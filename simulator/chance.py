@@ -68,8 +68,9 @@ class Weighted:
     """Draws indexes in proportion to fixed weights."""
 
     def __init__(self, weights: Iterable[float]) -> None:
-        self._cumulated = list(accumulate(weights))
-        self._last = len(self._cumulated) - 1
+        self.cumulated = list(accumulate(weights))
+        self.total = self.cumulated[-1]
+        self.cumulated[-1] = math.inf  # `random()` is below 1, but rounding may bring the product up to the total
 
     def draw(self, rng: Random) -> int:
-        return min(bisect_right(self._cumulated, rng.random() * self._cumulated[-1]), self._last)
+        return bisect_right(self.cumulated, rng.random() * self.total)

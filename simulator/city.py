@@ -30,11 +30,16 @@ class City:
         self.config = config
         self.engine = Engine(config)
         self.riders = Riders(self.engine)
-        self._feed = Feed(self.engine, config)
+        self.feed = Feed(self.engine, config)
         self._first: int | None = None
 
     def __iter__(self) -> Iterator[tuple[datetime, bytes]]:
         """(capture time in UTC, body of the snapshot), in the order of time; once."""
+        for index, captured in self.captures():
+            yield utc(captured), self.feed.snapshot(index, captured)
+
+    def captures(self) -> Iterator[tuple[int, int]]:
+        """(index, capture time) of each snapshot, the city being as it was then; once. What the feed says is not asked."""
         if self._first is not None:
             raise RuntimeError("a City runs once: make a new one from the same config")
         config, engine = self.config, self.engine
@@ -49,7 +54,7 @@ class City:
             if self._first is None:
                 self._first = captured
             engine.advance(captured)
-            yield utc(captured), self._feed.snapshot(index, captured)
+            yield index, captured
 
     @property
     def first_captured(self) -> int:
@@ -64,4 +69,4 @@ class City:
 
     def faults(self) -> list[Fault]:
         """The faults of the feed (those of an archive's files are `archive`'s)."""
-        return self._feed.faults()
+        return self.feed.faults()

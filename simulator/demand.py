@@ -9,6 +9,7 @@ nights and weekends have no such check.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from random import Random
@@ -139,6 +140,8 @@ class Demand:
         origins = (home, work, mix, out)
         self._origins = [Weighted(weights) for weights in origins]
         self._goals = [Weighted(_balanced(stations, from_, to)) for from_, to in zip(origins, goals, strict=True)]
+        # A ride tries some nine goals, and over days the same pairs of stations come again.
+        self._likings: list[list[float | None]] = [[None] * len(stations) for _ in stations]
 
     def per_minute(self, epoch: int) -> tuple[float, ...]:
         """The expected number of departures in the minute from `epoch` on, by purpose."""
@@ -165,16 +168,20 @@ class Demand:
 
     def goal(self, rng: Random, purpose: Purpose, origin: Station) -> Station:
         """Another station, attractive for the purpose and at a distance people ride (rejection sampling)."""
-        goals, stations = self._goals[purpose], self._stations
-        goal = origin
+        goals, likings, here = self._goals[purpose], self._likings[origin.index], origin.index
+        cumulated, total, random = goals.cumulated, goals.total, rng.random
+        goal = here
         for _ in range(60):
-            candidate = stations[goals.draw(rng)]
-            if candidate is origin:
+            candidate = bisect_right(cumulated, random() * total)  # Weighted.draw, in line: this is what rides cost
+            if candidate == here:
                 continue
             goal = candidate
-            if rng.random() < liking(origin.distance_m(goal)):
-                return goal
-        return goal if goal is not origin else origin.neighbours[0]
+            likes = likings[goal]
+            if likes is None:
+                likes = likings[goal] = liking(origin.distance_m(self._stations[goal]))
+            if random() < likes:
+                break
+        return self._stations[goal] if goal != here else origin.neighbours[0]
 
     def ride_seconds(self, rng: Random, origin: Station, goal: Station, electric: bool) -> int:
         """How long a ride between two stations takes, from undocking to docking."""

@@ -35,6 +35,8 @@ class Engine:
         self.truth = Truth(self.bikes, self.stations)
         self.dirty: set[int] = set(range(len(self.stations)))
         """Indexes of stations whose entry in the feed has changed since somebody last emptied this set."""
+        self.touched: set[Bike] = set(self.bikes)
+        """Bikes that have moved or changed since somebody last emptied this set."""
         self.to_collect: dict[Bike, int] = {}
         """Blocked bikes that wait for the workshop's van, with the time from which on."""
         self.now = 0
@@ -80,6 +82,7 @@ class Engine:
         bike.json = None
         self.to_collect.pop(bike, None)
         self.dirty.add(station.index)
+        self.touched.add(bike)
         return station
 
     def put(self, bike: Bike, station: Station, now: int, overflow: bool = False) -> None:
@@ -96,10 +99,12 @@ class Engine:
         bike.json = None
         station.bikes.append(bike)
         self.dirty.add(station.index)
+        self.touched.add(bike)
 
     def changed(self, bike: Bike) -> None:
         """A bike changed where it stands."""
         bike.json = None
+        self.touched.add(bike)
         if bike.station is not None:
             self.dirty.add(bike.station.index)
 

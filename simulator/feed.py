@@ -50,18 +50,23 @@ class Feed:
     def snapshot(self, index: int, captured: int) -> bytes:
         """The body of the snapshot captured now."""
         engine = self._engine
-        self._captured.append(captured)
-        absent = {station for station, first, last in self._dropouts if first <= index <= last}
-        self._update_doubles(index, captured, absent)
-        hidden = self._flicker(index, captured)
+        absent, hidden = self.leave_out(index, captured)
         for i in engine.dirty:
             self._entries[i] = station_entry(engine.stations[i], engine.stations[i].bikes)
         engine.dirty.clear()
         self._distort(hidden)
-        self._previous = captured
         if not absent:
             return b"[" + b",".join(self._entries) + b"]"
         return b"[" + b",".join(entry for i, entry in enumerate(self._entries) if i not in absent) + b"]"
+
+    def leave_out(self, index: int, captured: int) -> tuple[set[int], set[Bike]]:
+        """The stations (by index) and the bikes that this snapshot does not list though they are there. Once a snapshot."""
+        self._captured.append(captured)
+        absent = {station for station, first, last in self._dropouts if first <= index <= last}
+        self._update_doubles(index, captured, absent)
+        hidden = self._flicker(index, captured)
+        self._previous = captured
+        return absent, hidden
 
     def _distort(self, hidden: set[Bike]) -> None:
         """Word anew the entries that say something wrong; marked dirty, they are put right at the next snapshot."""

@@ -20,6 +20,8 @@ BIKES_PER_VAN = 2_500
 BIKES_PER_SWAPPER = 500
 WAITS_SECONDS = 30 * 3_600
 """So long a broken bike stands before a van comes for it."""
+LOW_PERCENT = 35
+"""Below it a battery is swapped."""
 LOOKED_AT = 40
 """A dispatcher compares so many stations, not all: the choice is good, not perfect."""
 CLOSURES_PER_STATION_AND_DAY = 0.02
@@ -124,7 +126,7 @@ class Operations:
         rng = self._rng
         if is_working_time(now, 6, 21):
             looked_at = [pick(rng, self.engine.stations) for _ in range(LOOKED_AT)]
-            neediest = max(looked_at, key=lambda s: (sum(map(self._urgency, s.bikes)), s.index))
+            neediest = max(looked_at, key=lambda s: (self._urgency(s), s.index))
             for bike in neediest.bikes:
                 if self._needs_swap(bike):
                     bike.battery = 95 + below(rng, 6)
@@ -137,11 +139,18 @@ class Operations:
 
     @staticmethod
     def _needs_swap(bike: Bike) -> bool:
-        return bike.battery is not None and bike.battery < 35
+        return bike.battery is not None and bike.battery < LOW_PERCENT
 
-    @classmethod
-    def _urgency(cls, bike: Bike) -> int:
-        return 3 if bike.cause == FLAT_BATTERY else int(cls._needs_swap(bike))
+    @staticmethod
+    def _urgency(station: Station) -> int:
+        """A blocked bike counts three times a low battery. In one expression: it looks at a tenth of the city a minute."""
+        return sum(
+            [
+                3 if bike.cause == FLAT_BATTERY else 1
+                for bike in station.bikes
+                if bike.battery is not None and (bike.battery < LOW_PERCENT or bike.cause == FLAT_BATTERY)
+            ]
+        )
 
     # -- stations
 

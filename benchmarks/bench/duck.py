@@ -1,8 +1,8 @@
 """DuckDB on the same files: what a user would do instead of running a warehouse.
 
 The query for trips is fair: names and types are given, so that nothing is read twice to guess them, and it reads only the two
-fields it needs. It ends in a table of movements between stations, with none of the mart's rules, no history of stations, and nothing
-that a later hour could be added to.
+fields it needs. It ends in a table of movements between stations, with none of the mart's rules, no history of stations, and
+nothing that a later hour could be added to.
 """
 
 from __future__ import annotations

@@ -1,0 +1,120 @@
+"""One run of a city, part of it straight into `raw`, part of it as files: the same snapshots either way.
+
+What goes on top of a history by `velib load` has to find its neighbours' files, else the loader rebuilds their content from all
+change sets before. So the last snapshot of a stretch is written as a file too, and so are those next to one that is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from pathlib import Path
+
+import xxhash
+from isal import igzip
+
+from benchmarks.history.told import Told
+from benchmarks.history.writer import Writer
+from ingestion.extract import content_hash
+from ingestion.landing import LandingFile
+from simulator.archive import COMPRESSION_LEVEL, file_name, write_atomically
+from simulator.city import City
+from simulator.config import CityConfig, utc
+from simulator.engine import Engine
+from simulator.fleet import Bike
+from simulator.network import Station
+from simulator.payload import station_entry
+from simulator.truth import Kind, Truth
+
+FEED = "velib_app"
+USUAL_FILE_BYTES = 330_000
+"""What the row of a snapshot without a file says of its size."""
+
+
+class History:
+    """A city whose snapshots go where they are asked to, stretch by stretch. `config.snapshots` is how many there can be.
+
+    Stations that drop out and bikes listed twice are not for histories.
+    """
+
+    def __init__(self, config: CityConfig, folder: Path) -> None:
+        if config.dropouts or config.twice:
+            raise ValueError("a history has a sound feed")
+        self.folder = folder
+        self.city = City(config)
+        self.city.engine.truth = _Forgetful(self.city.engine)
+        self._captures = self.city.captures()
+        self._told = Told(self.city.engine)
+        self._last_at: datetime | None = None
+        self.written = 0
+        """Snapshots so far, left out ones too."""
+
+    def straight(
+        self, snapshots: int, left_out: Collection[int] = (), progress: Callable[[int], object] = lambda count: None
+    ) -> list[Path]:
+        """The next so many into the database at hand. Returns the files of those left out (by number), for later."""
+        last = self.written + snapshots - 1
+        as_files = {last} | {number + by for number in left_out for by in (-1, 1)}
+        if not as_files.isdisjoint(left_out) or not all(self.written < number for number in left_out):
+            raise ValueError("of snapshots that are left out both neighbours are in the history")
+        late = []
+        writer = Writer(FEED, FEED)
+        try:
+            for _ in range(snapshots):
+                number, at, hidden = self._next()
+                if number in left_out:
+                    late.append(Path(self._write("late", at, hidden)[0].path))
+                    continue
+                file, digest = self._write("known", at, hidden) if number in as_files else self._made_up(at)
+                changes, counts = self._told.change_set(hidden)
+                writer.add(at, self._last_at, file, digest, counts, changes)
+                self._last_at = at
+                progress(number)
+        finally:
+            writer.close()
+        return late
+
+    def as_files(self, snapshots: int, name: str) -> Path:
+        """The next so many as files, in a folder of that name. They have to be loaded before the next go straight."""
+        for _ in range(snapshots):
+            _, at, hidden = self._next()
+            self._write(name, at, hidden)
+            self._told.change_set(hidden)
+            self._last_at = at
+        return self.folder / name
+
+    def _next(self) -> tuple[int, datetime, set[Bike]]:
+        number, captured = next(self._captures)
+        self.written = number + 1
+        return number, utc(captured), self.city.feed.leave_out(number, captured)[1]
+
+    def _write(self, name: str, at: datetime, hidden: set[Bike]) -> tuple[LandingFile, str]:
+        path = self.folder / name / file_name(at)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        entries = (_entry(station, hidden) for station in self.city.engine.stations)
+        payload = b"[" + b",".join(entries) + b"]"
+        write_atomically(path, igzip.compress(payload, COMPRESSION_LEVEL, mtime=0))
+        about = path.stat()
+        return LandingFile(str(path.absolute()), about.st_size, about.st_mtime_ns), content_hash(payload)
+
+    def _made_up(self, at: datetime) -> tuple[LandingFile, str]:
+        path = str((self.folder / "archive" / file_name(at)).absolute())
+        file = LandingFile(path, USUAL_FILE_BYTES, int(at.timestamp() * 1_000_000_000))
+        return file, xxhash.xxh3_128_hexdigest(path.encode())
+
+
+def _entry(station: Station, hidden: set[Bike]) -> bytes:
+    return station_entry(station, [bike for bike in station.bikes if bike not in hidden] if hidden else station.bikes)
+
+
+class _Forgetful(Truth):
+    """Nobody asks for the truth of a year of movements; it would take a gigabyte."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.bikes, engine.stations)
+
+    def open(self, bike: Bike, origin: Station, at: int, kind: Kind) -> int:
+        return 0
+
+    def close(self, number: int, destination: Station, at: int) -> None:
+        pass

@@ -1,0 +1,170 @@
+"""What differs between two snapshots, from what the engine says has happened: the change sets that the loader finds in the files.
+
+Only what the simulator's feed says in the format `velib_app` is here (`simulator.payload` words it), in the loader's terms.
+Stations that drop out and bikes listed twice are not: a history has none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from operator import attrgetter
+
+from ingestion.formats.model import Attributes, Status
+from ingestion.formats.model import Bike as BikeSeen
+from ingestion.network_state import AttributeChange, BikeChange, ChangeSet, Counts, StationChange
+from simulator.engine import Engine, status
+from simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
+from simulator.network import Station
+
+# What a station counts of its bikes, as indexes into its list of counts.
+MECHANICAL, ELECTRIC, OVERFLOW, ELECTRIC_OVERFLOW, TAKEN, PLAIN_TAKEN, TO_COLLECT, TO_FIX = range(8)
+
+_new = tuple.__new__  # a NamedTuple's own constructor costs three times as much
+
+
+class _Listing:
+    """A bike as the last snapshot listed it: where, how, and what it counted for there."""
+
+    __slots__ = ("counted", "seen", "station")
+
+    def __init__(self, station: Station, seen: BikeSeen, counted: tuple[int, ...]) -> None:
+        self.station, self.seen, self.counted = station, seen, counted
+
+
+class Told:
+    """What the last snapshot said. Before the first one: nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._listings: dict[Bike, _Listing] = {}
+        self._hidden: set[Bike] = set()
+        self._counts = [[0] * 8 for _ in engine.stations]
+        self._status: list[Status | None] = [None] * len(engine.stations)
+        self._attributes: list[Attributes | None] = [None] * len(engine.stations)
+
+    def change_set(self, hidden: set[Bike]) -> tuple[ChangeSet, Counts]:
+        """What a snapshot of this moment says anew, which leaves these bikes out. It is the last one then."""
+        engine, changes = self._engine, ChangeSet()
+        is_first = self._status[0] is None
+        touched = engine.touched | hidden | self._hidden
+        for bike in sorted(touched, key=attrgetter("name")):
+            change = self._bike(bike, None if bike in hidden else bike.station)
+            if change is not None:
+                changes.bikes.append(change)
+        for index in sorted(engine.dirty):
+            self._station(engine.stations[index], is_first, changes)
+        self._hidden = hidden
+        engine.touched.clear()
+        engine.dirty.clear()
+        return changes, Counts(len(engine.stations), 0, 0, len(self._listings), 0, 0)
+
+    def _bike(self, bike: Bike, here: Station | None) -> BikeChange | None:
+        before = self._listings.get(bike)
+        seen = None if here is None else _seen(bike, here)
+        if before is not None:
+            if before.station is here and before.seen == seen:
+                return None
+            self._count(before.station, before.counted, -1)
+        if here is None or seen is None:
+            if before is None:
+                return None
+            del self._listings[bike]
+            return BikeChange(bike.name, False, before.station.code, None)
+        listing = self._listings[bike] = _Listing(here, seen, _counts_for(bike, here))
+        self._count(here, listing.counted, 1)
+        return BikeChange(bike.name, True, here.code, seen)
+
+    def _count(self, station: Station, what: Iterable[int], by: int) -> None:
+        counts = self._counts[station.index]
+        for each in what:
+            counts[each] += by
+        self._engine.dirty.add(station.index)
+
+    def _station(self, station: Station, is_first: bool, changes: ChangeSet) -> None:
+        index, counts = station.index, self._counts[station.index]
+        new_status = _status(station, counts)
+        if new_status != self._status[index]:
+            self._status[index] = new_status
+            changes.stations.append(StationChange(station.code, True, is_first, new_status))
+        attributes = _attributes(station, counts)
+        if attributes != self._attributes[index]:
+            self._attributes[index] = attributes
+            changes.attributes.append(AttributeChange(station.code, attributes))
+
+
+def _seen(bike: Bike, station: Station) -> BikeSeen:
+    """The bike as the loader reads it."""
+    values = (
+        bike.name,
+        bike.electric,
+        status(bike),
+        str(bike.dock),
+        None if bike.index % 29 == 5 else bike.battery,
+        bike.rate,
+        0 if bike.rate is None else bike.rates,
+        None if bike.rate is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(bike.last_rated)),
+        bike.cause if bike.cause is not None else (None if station.omits_cause else ""),
+        None,
+        None,
+    )
+    return _new(BikeSeen, values)
+
+
+def _counts_for(bike: Bike, station: Station) -> tuple[int, ...]:
+    cause = bike.cause
+    if cause is None:
+        condition: tuple[int, ...] = (ELECTRIC,) if bike.electric else (MECHANICAL,)
+    elif cause in TO_COLLECT_CAUSES:
+        condition = (TO_COLLECT,)
+    else:
+        condition = () if cause == FLAT_BATTERY else (TO_FIX,)
+    if bike.dock > station.capacity:
+        return (*condition, ELECTRIC_OVERFLOW if bike.electric else OVERFLOW)
+    return (*condition, TAKEN, PLAIN_TAKEN) if bike.dock <= station.plain_docks else (*condition, TAKEN)
+
+
+def _status(station: Station, counts: list[int]) -> Status:
+    mechanical, electric, overflow, electric_overflow, taken, plain_taken, collect, fix = counts
+    values = (
+        station.state,
+        mechanical + electric,
+        mechanical,
+        electric,
+        station.plain_docks - plain_taken,
+        station.edocks - taken + plain_taken,
+        station.plain_docks,
+        station.edocks,
+        overflow,
+        electric_overflow,
+        None if station.omits_counts else collect,
+        None if station.omits_counts else fix,
+        station.density,
+        None,
+        None,
+    )
+    return _new(Status, values)
+
+
+def _attributes(station: Station, counts: list[int]) -> Attributes:
+    active = station.overflows and (
+        counts[TAKEN] == station.capacity or counts[OVERFLOW] + counts[ELECTRIC_OVERFLOW] > 0
+    )
+    values = (
+        station.name,
+        station.latitude,
+        station.longitude,
+        station.plain_docks + station.edocks,
+        station.state,
+        station.station_type,
+        "yes",
+        None,
+        None,
+        station.max_overflow,
+        station.credit_card,
+        station.kiosk,
+        "yes" if station.overflows else "no",
+        "yes" if active else "no",
+        None if station.omits_counts else station.is_high,
+    )
+    return _new(Attributes, values)

@@ -1,0 +1,74 @@
+"""A history written straight into `raw` is what `velib load` makes of the same snapshots' files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.history.run import FEED, History
+from ingestion.load import LoadOptions, load
+from simulator.archive import write_archive
+from simulator.config import CityConfig
+from warehouse.database import connect_to
+
+FROM_FILES = "from_files"
+# Of two rows for one snapshot the one that was written last counts.
+_SNAPSHOTS = """
+    select distinct on (snapshot_at) * from raw.snapshots where feed = %(feed)s order by snapshot_at, change_set_id desc
+"""
+_OF_THE_FILE = {"feed", "change_set_id", "file", "file_bytes", "file_modified_ns", "content_hash", "_dlt_load_id"}
+
+
+def test_a_history_is_what_its_files_would_be(
+    fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a file on top, a late one, and a stretch after both."""
+    monkeypatch.setattr("simulator.feed.FLICKERS", 2e-3)
+    monkeypatch.setattr("simulator.operations.CLOSURES_PER_STATION_AND_DAY", 20)
+    monkeypatch.setattr("simulator.operations.KIOSK_CHANGES_PER_STATION_AND_DAY", 20)
+    # a neighbour that has no file would be found by reading all change sets before it
+    monkeypatch.setattr("ingestion.load.rebuild_snapshot", None)
+    start = datetime(2026, 6, 2, 8)  # noqa: DTZ001 (local Paris time)
+    config = CityConfig(snapshots=90, bikes=500, stations=40, start=start)
+    write_archive(tmp_path / "archive", config)
+    load([str(tmp_path / "archive")], LoadOptions(feed=FROM_FILES, workers=1))
+
+    history = History(config, tmp_path / "history")
+    late = history.straight(50, left_out=[25])
+    load([str(history.as_files(20, "next"))])
+    load([str(path) for path in late])
+    history.straight(20)
+
+    straight, from_files = (_content(fresh_database, feed) for feed in (FEED, FROM_FILES))
+    assert len(straight["snapshots"]) == 90
+    for table, rows in from_files.items():
+        assert straight[table] == rows, table
+    assert any(not bike["is_present"] for _, bike in from_files["bike_changes"])
+    assert any(at > from_files["snapshots"][0][0] for at, _ in from_files["station_attribute_changes"])
+
+
+def _content(url: str, feed: str) -> dict[str, list[Any]]:
+    """The snapshots of a feed, and what each changes, as (capture time, values)."""
+    found: dict[str, list[Any]] = {}
+    with connect_to(url) as connection, connection.cursor() as cursor:
+        for table, key in (
+            ("snapshots", "format"),
+            ("station_changes", "station_code"),
+            ("station_attribute_changes", "station_code"),
+            ("bike_changes", "bike_id"),
+        ):
+            cursor.execute(
+                f"""
+                select counting.snapshot_at, to_jsonb(t) from raw.{table} t
+                join ({_SNAPSHOTS}) as counting using (change_set_id)
+                order by counting.snapshot_at, t.{key}
+                """,
+                {"feed": feed},
+            )
+            found[table] = [
+                (at, {name: value for name, value in row.items() if name not in _OF_THE_FILE}) for at, row in cursor
+            ]
+    return found
