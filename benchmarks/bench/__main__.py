@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.bench.context import SIZES, Bench, say
+from benchmarks.bench.growth import growth
 from benchmarks.bench.load_and_build import build, load
 from benchmarks.bench.processes import FailedError
 from benchmarks.bench.size import size
 from benchmarks.bench.table import Row, as_text, write_json
 from warehouse.settings import project_root
 
-PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {"load": load, "build": build, "size": size}
+PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {"load": load, "build": build, "growth": growth, "size": size}
 """In the order in which they run: what comes later looks at the warehouses that were made before."""
 
 

@@ -58,3 +58,9 @@ class Written(NamedTuple):
 
     def since(self, before: Written) -> Written:
         return Written(int(self.wal - before.wal), int(self.files - before.files))
+
+
+def checkpoint() -> None:
+    """Bring all that was written to the files, as happens every quarter of an hour."""
+    with closing(connect("velib bench", autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("checkpoint")

@@ -13,8 +13,8 @@ from operator import attrgetter
 from ingestion.formats.model import Attributes, Status
 from ingestion.formats.model import Bike as BikeSeen
 from ingestion.network_state import AttributeChange, BikeChange, ChangeSet, Counts, StationChange
-from simulator.engine import Engine, status
-from simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
+from simulator.engine import Engine
+from simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
 from simulator.network import Station
 
 # What a station counts of its bikes, as indexes into its list of counts.
@@ -42,6 +42,8 @@ class Told:
         self._counts = [[0] * 8 for _ in engine.stations]
         self._status: list[Status | None] = [None] * len(engine.stations)
         self._attributes: list[Attributes | None] = [None] * len(engine.stations)
+        self._rated: dict[Bike, tuple[int, str]] = {}
+        """The last rating's time as text: to word it costs more than all the rest of a bike."""
 
     def change_set(self, hidden: set[Bike]) -> tuple[ChangeSet, Counts]:
         """What a snapshot of this moment says anew, which leaves these bikes out. It is the last one then."""
@@ -61,7 +63,7 @@ class Told:
 
     def _bike(self, bike: Bike, here: Station | None) -> BikeChange | None:
         before = self._listings.get(bike)
-        seen = None if here is None else _seen(bike, here)
+        seen = None if here is None else self._seen(bike, here)
         if before is not None:
             if before.station is here and before.seen == seen:
                 return None
@@ -87,28 +89,40 @@ class Told:
         if new_status != self._status[index]:
             self._status[index] = new_status
             changes.stations.append(StationChange(station.code, True, is_first, new_status))
-        attributes = _attributes(station, counts)
-        if attributes != self._attributes[index]:
-            self._attributes[index] = attributes
+        known = self._attributes[index]
+        active = _active(station, counts)
+        if known is None or (known.state, known.kiosk_state, known.overflow_activation) != (
+            station.state,
+            station.kiosk,
+            active,
+        ):
+            self._attributes[index] = attributes = _attributes(station, active)
             changes.attributes.append(AttributeChange(station.code, attributes))
 
+    def _seen(self, bike: Bike, station: Station) -> BikeSeen:
+        """The bike as the loader reads it."""
+        cause = bike.cause
+        values = (
+            bike.name,
+            bike.electric,
+            AVAILABLE if cause is None else BLOCKED,
+            str(bike.dock),
+            None if bike.index % 29 == 5 else bike.battery,
+            bike.rate,
+            0 if bike.rate is None else bike.rates,
+            None if bike.rate is None else self._rated_at(bike),
+            cause if cause is not None else (None if station.omits_cause else ""),
+            None,
+            None,
+        )
+        return _new(BikeSeen, values)
 
-def _seen(bike: Bike, station: Station) -> BikeSeen:
-    """The bike as the loader reads it."""
-    values = (
-        bike.name,
-        bike.electric,
-        status(bike),
-        str(bike.dock),
-        None if bike.index % 29 == 5 else bike.battery,
-        bike.rate,
-        0 if bike.rate is None else bike.rates,
-        None if bike.rate is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(bike.last_rated)),
-        bike.cause if bike.cause is not None else (None if station.omits_cause else ""),
-        None,
-        None,
-    )
-    return _new(BikeSeen, values)
+    def _rated_at(self, bike: Bike) -> str:
+        known = self._rated.get(bike)
+        if known is None or known[0] != bike.last_rated:
+            text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(bike.last_rated))
+            known = self._rated[bike] = (bike.last_rated, text)
+        return known[1]
 
 
 def _counts_for(bike: Bike, station: Station) -> tuple[int, ...]:
@@ -146,10 +160,14 @@ def _status(station: Station, counts: list[int]) -> Status:
     return _new(Status, values)
 
 
-def _attributes(station: Station, counts: list[int]) -> Attributes:
-    active = station.overflows and (
-        counts[TAKEN] == station.capacity or counts[OVERFLOW] + counts[ELECTRIC_OVERFLOW] > 0
-    )
+def _active(station: Station, counts: list[int]) -> str:
+    if not station.overflows:
+        return "no"
+    return "yes" if counts[TAKEN] == station.capacity or counts[OVERFLOW] or counts[ELECTRIC_OVERFLOW] else "no"
+
+
+def _attributes(station: Station, active: str) -> Attributes:
+    """Of what is in it only the state, the kiosk and the overflow ever change."""
     values = (
         station.name,
         station.latitude,
@@ -164,7 +182,7 @@ def _attributes(station: Station, counts: list[int]) -> Attributes:
         station.credit_card,
         station.kiosk,
         "yes" if station.overflows else "no",
-        "yes" if active else "no",
+        active,
         None if station.omits_counts else station.is_high,
     )
     return _new(Attributes, values)

@@ -38,8 +38,7 @@ def test_a_history_is_what_its_files_would_be(
 
     history = History(config, tmp_path / "history")
     late = history.straight(50, left_out=[25])
-    load([str(history.as_files(20, "next"))])
-    load([str(path) for path in late])
+    load([str(history.as_files(20, "next")), *map(str, late)])
     history.straight(20)
 
     straight, from_files = (_content(fresh_database, feed) for feed in (FEED, FROM_FILES))
