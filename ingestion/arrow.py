@@ -1,7 +1,9 @@
 """Change sets as Arrow tables: the columns of the raw schema, in one place.
 
-dlt takes the column types from here (int16 becomes smallint, int32 integer), so this is what decides how large a year
-is. Rows travel between processes as Arrow IPC streams, one a table.
+What a change set says of stations and of bikes is stored as one row: an array for each column, with one element a change
+(CHANGE_SETS). A row of its own costs PostgreSQL 30 bytes before the first column, and arrays are compressed, so that this
+takes a third of the room. Views show the changes one by one (raw_schema). Rows travel between processes as Arrow IPC
+streams, one a table.
 """
 
 from __future__ import annotations
@@ -47,7 +49,6 @@ _STATUS_TYPES: dict[str, pa.DataType] = {"state": pa.string(), "is_renting": pa.
 
 STATION_CHANGES = pa.schema(
     [
-        pa.field("change_set_id", pa.int32(), nullable=False),
         pa.field("station_code", pa.string(), nullable=False),
         pa.field("is_listed", pa.bool_(), nullable=False),
         pa.field("is_relisted", pa.bool_(), nullable=False),
@@ -82,7 +83,6 @@ _BIKE_TYPES: dict[str, pa.DataType] = {
 
 BIKE_CHANGES = pa.schema(
     [
-        pa.field("change_set_id", pa.int32(), nullable=False),
         pa.field("bike_id", pa.string(), nullable=False),
         pa.field("is_present", pa.bool_(), nullable=False),
         pa.field("station_code", pa.string()),  # where it is, or the station it left; null: the street
@@ -90,11 +90,19 @@ BIKE_CHANGES = pa.schema(
     ]
 )
 
+# The tables whose rows are whole change sets: the columns of one change of each.
+CHANGE_SETS: dict[str, pa.Schema] = {"station_change_sets": STATION_CHANGES, "bike_change_sets": BIKE_CHANGES}
+
+
+def _sets_of(changes: pa.Schema) -> pa.Schema:
+    lists = [pa.field(each.name, pa.list_(each.type)) for each in changes]
+    return pa.schema([pa.field("change_set_id", pa.int32(), nullable=False), *lists])
+
+
 TABLES: dict[str, pa.Schema] = {
     "snapshots": SNAPSHOTS,
-    "station_changes": STATION_CHANGES,
     "station_attribute_changes": STATION_ATTRIBUTE_CHANGES,
-    "bike_changes": BIKE_CHANGES,
+    **{name: _sets_of(changes) for name, changes in CHANGE_SETS.items()},
 }
 
 
@@ -103,7 +111,10 @@ class ChangeSetRows:
 
     def __init__(self, feed: str) -> None:
         self._feed = feed
-        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}  # of change sets: of their changes
+        self._ends: dict[str, list[tuple[int, int]]] = {
+            name: [] for name in CHANGE_SETS
+        }  # change set, rows up to its last
 
     def add(
         self,
@@ -138,16 +149,15 @@ class ChangeSetRows:
                 len(changes.bikes),
             )
         )
-        self._rows["station_changes"].extend(
-            (change_set_id, change.station_code, change.is_listed, change.is_relisted, *(change.status or _NO_STATUS))
+        self._rows["station_change_sets"].extend(
+            (change.station_code, change.is_listed, change.is_relisted, *(change.status or _NO_STATUS))
             for change in changes.stations
         )
         self._rows["station_attribute_changes"].extend(
             (change_set_id, change.station_code, *change.attributes) for change in changes.attributes
         )
-        self._rows["bike_changes"].extend(
+        self._rows["bike_change_sets"].extend(
             (
-                change_set_id,
                 change.bike_id,
                 change.is_present,
                 change.station_code,
@@ -155,10 +165,25 @@ class ChangeSetRows:
             )
             for change in changes.bikes
         )
+        for name, rows in (("station_change_sets", changes.stations), ("bike_change_sets", changes.bikes)):
+            if rows:
+                self._ends[name].append((change_set_id, len(self._rows[name])))
 
     def to_ipc(self) -> dict[str, bytes]:
         """The gathered rows by table; a table without rows is left out."""
-        return {name: _to_ipc(TABLES[name], rows) for name, rows in self._rows.items() if rows}
+        return {name: _to_ipc(self._table(name, rows)) for name, rows in self._rows.items() if rows}
+
+    def _table(self, name: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+        changes = CHANGE_SETS.get(name)
+        columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True)
+        arrays = [
+            pa.array(column, type=field.type) for column, field in zip(columns, changes or TABLES[name], strict=True)
+        ]
+        if changes is not None:
+            change_set_ids, ends = zip(*self._ends[name], strict=True)
+            offsets = pa.array([0, *ends], pa.int32())
+            arrays = [pa.array(change_set_ids, pa.int32()), *(_lists(values, offsets) for values in arrays)]
+        return pa.Table.from_arrays(arrays, schema=TABLES[name])
 
 
 def from_ipc(data: bytes) -> pa.Table:
@@ -166,10 +191,15 @@ def from_ipc(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(data).read_all()
 
 
-def _to_ipc(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
-    columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True)
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
+def _lists(values: pa.Array, offsets: pa.Array) -> pa.Array:
+    """The values cut into lists; no lists at all where every value is null: what a feed never states takes no room."""
+    if values.null_count == len(values):
+        return pa.nulls(len(offsets) - 1, pa.list_(values.type))
+    return pa.ListArray.from_arrays(offsets, values)
+
+
+def _to_ipc(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
     return sink.getvalue().to_pybytes()

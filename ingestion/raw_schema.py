@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ingestion.arrow import TABLES
+from ingestion.arrow import CHANGE_SETS, TABLES
 from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Raised with every change of the tables below, together with a migration from the version before.
-LAYOUT = 2
+LAYOUT = 3
 
 # The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
 LOAD_LOCK = 0x7E11B_10AD
@@ -73,12 +73,37 @@ create index if not exists duplicate_files_by_time on raw.duplicate_files (feed,
 create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
 create index if not exists snapshots_by_file on raw.snapshots (file);
 create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
-create index if not exists station_changes_by_change_set
-    on raw.station_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
+create index if not exists station_change_sets_by_id on raw.station_change_sets (change_set_id);
 create index if not exists station_attribute_changes_by_change_set
     on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
-create index if not exists bike_changes_by_change_set on raw.bike_changes (change_set_id);
+create index if not exists bike_change_sets_by_id on raw.bike_change_sets (change_set_id);
 """
+
+
+def _views() -> str:
+    """The changes one by one. An array that is null is of a field that the feed never states."""
+    return "".join(
+        f"""
+        create or replace view raw.{name.removesuffix("_sets")}s as
+        select s.change_set_id, c.*
+        from raw.{name} s cross join unnest({", ".join(f"s.{each}" for each in changes.names)})
+            as c ({", ".join(changes.names)});
+        """
+        for name, changes in CHANGE_SETS.items()
+    )
+
+
+def _gather(name: str) -> str:
+    """From one row a change to one row a change set."""
+    columns = CHANGE_SETS[name].names
+    arrays = ", ".join(f"array_agg({each} order by {columns[0]})" for each in columns)
+    old = f"raw.{name.removesuffix('_sets')}s"
+    return f"""
+    insert into raw.{name} (change_set_id, {", ".join(columns)})
+    select change_set_id, {arrays} from {old} group by change_set_id order by change_set_id;
+    drop table {old} cascade;
+    """
+
 
 # From the version to the next. They run after the tables above have been made.
 _MIGRATIONS = {
@@ -102,6 +127,8 @@ delete from raw.station_changes c where not exists (select from raw.snapshots s 
 delete from raw.station_attribute_changes c
 where not exists (select from raw.snapshots s where s.change_set_id = c.change_set_id);
 """,
+    # Layout 2 had one row a change: three times as large. Views of dbt's on the old tables go with them; a build makes them anew.
+    2: _gather("station_change_sets") + _gather("bike_change_sets"),
 }
 
 _TYPES: dict[pa.DataType, str] = {
@@ -130,13 +157,13 @@ def ensure(connection: Connection) -> None:
         try:
             version = _version(connection)
             if version is None:
-                cursor.execute("select to_regclass('raw._dlt_loads') is null")
-                version = LAYOUT if cursor.fetchone() == (True,) else 1
+                version = _version_of_tables(connection)
             cursor.execute("create schema if not exists raw;" + _BOOKKEEPING + _change_set_tables() + _INDEXES)
             if version < LAYOUT:  # what an older version of the project is loading at this moment is not dead
                 cursor.execute("select pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
             for older in range(version, LAYOUT):
                 cursor.execute(_MIGRATIONS[older])
+            cursor.execute(_views())
             cursor.execute(
                 "insert into raw.layout (version) values (%s) on conflict (only_row) do update set version = excluded.version",
                 (LAYOUT,),
@@ -145,6 +172,21 @@ def ensure(connection: Connection) -> None:
         except BaseException:
             cursor.execute("rollback")
             raise
+
+
+def _version_of_tables(connection: Connection) -> int:
+    """The layout where none is written down: of an empty database, of layout 1, or of the empty tables that dbt makes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select to_regclass('raw._dlt_loads') is not null,
+                exists (select from pg_class where oid = to_regclass('raw.bike_changes') and relkind = 'r')
+            """
+        )
+        is_loaded, has_rows_of_changes = cursor.fetchone()
+    if has_rows_of_changes:
+        return 1 if is_loaded else 2
+    return LAYOUT
 
 
 def _version(connection: Connection) -> int | None:
@@ -169,8 +211,12 @@ def _change_set_tables() -> str:
     """dlt would make these too, but each only when it first gets rows for it, and a feed without bikes never has any."""
     statements = []
     for name, schema in TABLES.items():
-        columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in schema]
+        columns = [f"{field.name} {_type(field.type)}{'' if field.nullable else ' not null'}" for field in schema]
         if name == "snapshots":
             columns.append("_dlt_load_id varchar not null")
         statements.append(f"create table if not exists raw.{name} ({', '.join(columns)});")
     return "".join(statements)
+
+
+def _type(arrow_type: pa.DataType) -> str:
+    return f"{_TYPES[arrow_type.value_type]}[]" if pa.types.is_list(arrow_type) else _TYPES[arrow_type]

@@ -16,6 +16,7 @@ import msgspec
 from ingestion.formats import outline
 from ingestion.formats.cut import Cut
 from ingestion.formats.decoding import (
+    UNCOUNTED_BYTES,
     Count,
     Flag,
     Key,
@@ -180,7 +181,7 @@ class VelibApp:
         entries = decode(_entries, payload)
         if not entries:
             raise FormatError("empty_list", "the file lists no station")
-        return Cut.of(payload, entries)
+        return Cut.of(payload, entries) if len(payload) <= UNCOUNTED_BYTES else entries
 
     def parse(self, entry: Entry) -> Station:
         try:
@@ -189,7 +190,7 @@ class VelibApp:
             decode(_entry, entry, ENTRY)  # as a whole, so that the message says where in the entry it is
             raise
 
-    def _parse(self, entry: bytes) -> Station:
+    def _parse(self, entry: Entry) -> Station:
         raw = _undecoded.decode(entry)
         station = bytes(raw.station)
         read_station = _read_station if len(station) <= _MAX_REMEMBERED else _read_station.__wrapped__
@@ -223,7 +224,7 @@ class VelibApp:
             None,
         )
         bikes = tuple(map(_bikes.__getitem__, map(bytes, raw.bikes))) if raw.bikes else ()
-        return storable(Station(code, attributes, _new(Status, status), bikes, available), entry)
+        return storable(Station(code, attributes, _new(Status, status), bikes, available), bytes(entry))
 
     def captured_at(self, payload: bytes) -> datetime | None:
         return None  # dueDate is a station's opening date

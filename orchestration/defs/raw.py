@@ -16,9 +16,9 @@ GROUP = "raw"
 
 _TABLES = {
     "snapshots": "One row a snapshot and load.",
-    "station_changes": "Stations whose status differs from the snapshot before.",
+    "station_change_sets": "One row a change set: the stations whose status differs from the snapshot before.",
     "station_attribute_changes": "Stations whose attributes differ from the snapshot before.",
-    "bike_changes": "Bikes that are elsewhere or in another condition than in the snapshot before, or that have left.",
+    "bike_change_sets": "One row a change set: the bikes elsewhere or in another condition than before, or that have left.",
     "quarantined_files": "Files that cannot count, and why.",
     "loads": "The loads that were begun: what one of them wrote counts once it is complete.",
     "duplicate_files": "Files with the content of the snapshot that counts for their capture time.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from faults.database import Database
-from ingestion.arrow import TABLES
 
 # Layout 1, as its loader and dlt made it: what counted was what dlt's own list of loads had.
 LAYOUT_1 = """
@@ -55,12 +54,17 @@ create index station_attribute_changes_by_change_set
 create index bike_changes_by_change_set on raw.bike_changes (change_set_id);
 """
 
+TABLES = (
+    *("snapshots", "station_changes", "station_attribute_changes", "bike_changes"),
+    *("quarantined_files", "duplicate_files"),
+)
+
 
 def turn_back(database: Database) -> None:
     """Put what is loaded into the tables of layout 1, with what a killed load left there. Views on the raw schema go."""
     database.rows("alter schema raw rename to today")
     database.rows(LAYOUT_1)
-    for table in (*TABLES, "quarantined_files", "duplicate_files"):
+    for table in TABLES:
         columns = ", ".join(
             name
             for (name,) in database.rows(

@@ -68,8 +68,8 @@ def test_cleaning_removes_what_a_dead_load_left(cursor: Any) -> None:
         "create temp table dead as select * from raw.snapshots where change_set_id = %s;"
         "update dead set change_set_id = %s, _dlt_load_id = 'dead';"
         "insert into raw.snapshots select * from dead;"
-        "insert into raw.bike_changes select (jsonb_populate_record(c, jsonb_build_object('change_set_id', %s))).* from"
-        " raw.bike_changes c where change_set_id = %s",
+        "insert into raw.bike_change_sets select (jsonb_populate_record(c, jsonb_build_object('change_set_id', %s))).* from"
+        " raw.bike_change_sets c where change_set_id = %s",
         (last, last + 2, last + 2, last),
     )
     assert counts() != whole
@@ -79,5 +79,5 @@ def test_cleaning_removes_what_a_dead_load_left(cursor: Any) -> None:
     [event] = result.get_asset_materialization_events()
     reported: dict[str, Any] = {name: value.value for name, value in event.materialization.metadata.items()}
     assert reported["loads_cleaned"] == 1
-    assert reported["rows_removed"] == 1 + reported["rows_removed/bike_changes"] > 1
+    assert reported["rows_removed"] == 1 + reported["rows_removed/bike_change_sets"] == 2
     assert reported["rows_removed/snapshots"] == 1

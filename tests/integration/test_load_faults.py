@@ -50,9 +50,9 @@ PHASES = {
     "in normalisation": Stall(pause=("after", 1, "dlt.normalize.normalize:w_normalize_files")),
     "after normalisation": Stall(pause=("before", 1, "dlt.load.load:Load.load_single_package")),
     "copy of snapshots": Stall("raw.snapshots"),
-    "copy of station_changes": Stall("raw.station_changes"),
+    "copy of station_change_sets": Stall("raw.station_change_sets"),
     "copy of station_attribute_changes": Stall("raw.station_attribute_changes"),
-    "copy of bike_changes": Stall("raw.bike_changes"),
+    "copy of bike_change_sets": Stall("raw.bike_change_sets"),
     "after the copies": Stall(pause=("before", 1, "dlt.load.load:Load.complete_package")),
     "dlt's marker": Stall("raw._dlt_loads"),
     "before completion": Stall(pause=("before", 1, "ingestion.catalog:complete_load")),
@@ -127,7 +127,7 @@ def test_the_batches_before_a_kill_stand(raw: Raw, folder: Path) -> None:
     [
         "extraction, first span",
         "in normalisation",
-        "copy of bike_changes",
+        "copy of bike_change_sets",
         "dlt's marker",
         "before completion",
         "notes of outcomes",
@@ -203,7 +203,7 @@ def test_a_server_that_stops_in_the_middle(
     database = Database(server.start())
     files = simulated(folder)
     load(strings(files[4:9]), ONE)
-    with contextlib.suppress(Exception), stalled(PHASES["copy of bike_changes"], database, str(folder)) as dying:
+    with contextlib.suppress(Exception), stalled(PHASES["copy of bike_change_sets"], database, str(folder)) as dying:
         way(server)
     # The lock went with the server.
     found = dying.outcome()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import app, minute, street, write
 
-from ingestion.arrow import from_ipc
+from ingestion.arrow import CHANGE_SETS, from_ipc
 from ingestion.extract import Expected, SpanResult, extract_span
 from ingestion.formats import FORMATS
 from ingestion.formats.model import Station
@@ -58,11 +58,23 @@ def rows(results: Iterable[SpanResult]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {"quarantined": [], "duplicates": []}
     for result in results:
         for name, data in result.tables.items():
-            found.setdefault(name, []).extend(from_ipc(data).to_pylist())
+            found.setdefault(name, []).extend(_changes(name, from_ipc(data).to_pylist()))
         found["quarantined"] += [(each.file.path, each.reason) for each in result.quarantined]
         found["duplicates"] += [each.file.path for each in result.duplicates]
     # Within a change set rows have no order: stations that are not listed any more come in that of the file before.
     return {name: sorted(each, key=str) for name, each in found.items()}
+
+
+def _changes(name: str, stored: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """The rows of a table; of a table of change sets each change as one."""
+    if name not in CHANGE_SETS:
+        return stored
+    columns = CHANGE_SETS[name].names
+    return [
+        {"change_set_id": row["change_set_id"], **dict(zip(columns, change, strict=True))}
+        for row in stored
+        for change in zip(*(row[each] or [None] * len(row[columns[0]]) for each in columns), strict=True)
+    ]
 
 
 @given(FILES, st.sets(st.integers(1, 6)))
@@ -112,7 +124,7 @@ def test_a_late_file_gives_the_change_sets_of_one_load_in_order(
         assert "snapshots" not in result
         return
     rewritten = {row["change_set_id"] for at, row in loaded.items() if at in (minute(late), after)}
-    for name in ("snapshots", "station_changes", "station_attribute_changes", "bike_changes"):
+    for name in ("snapshots", "station_change_sets", "station_attribute_changes", "bike_change_sets"):
         expected_rows = [row for row in in_order.get(name, []) if row["change_set_id"] in rewritten]
         assert result.get(name, []) == expected_rows
 
@@ -153,4 +165,4 @@ def _stations(format_name: str, payload: bytes) -> Iterator[Station]:
 def test_the_properties_have_something_to_hold_on_to(tmp_path: Path) -> None:
     slots = slots_of(tmp_path, [[app({"1": ["a"]})], [app({"1": ["b"]}), b"[]"]])
     found = rows([extract_span(slots, 0, 2, Expected("feed", "velib_app", 1_000_000, feed_is_forced=True))])
-    assert (len(found["snapshots"]), len(found["bike_changes"]), len(found["quarantined"])) == (2, 3, 1)
+    assert (len(found["snapshots"]), len(found["bike_change_sets"]), len(found["quarantined"])) == (2, 3, 1)

@@ -115,3 +115,13 @@
 {% macro default__hashed_number(expression) -%}
     cast(cast('x' || substr(md5({{ expression }}), 1, 15) as bit(60)) as bigint)
 {%- endmacro %}
+
+{#- One row an element of arrays of one length, side by side; a null array is one of nulls. `from a {{ … }}`. -#}
+{% macro cross_join_elements(relation, columns, alias) -%}
+    {{ return(adapter.dispatch('cross_join_elements', 'velib')(relation, columns, alias)) }}
+{%- endmacro %}
+{% macro default__cross_join_elements(relation, columns, alias) -%}
+    cross join unnest(
+        {%- for column in columns %}{{ relation }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+    ) as {{ alias }} ({{ columns | join(', ') }})
+{%- endmacro %}

@@ -1,14 +1,19 @@
--- Text is text from here on: dlt writes character varying, which would go through to the mart by chance.
+-- One row a change. Text is text from here on: dlt writes character varying, which would go through to the mart by chance.
+{% set columns = [
+    'bike_id', 'is_present', 'station_code', 'is_electric', 'status', 'dock', 'battery_percent', 'block_cause', 'latitude',
+    'longitude'
+] %}
 select
-    change_set_id,
-    cast(bike_id as text) as bike_id,
-    is_present,
-    cast(station_code as text) as station_code,
-    case when is_electric then 'electric' when not is_electric then 'mechanical' end as bike_type,
-    cast(status as text) as bike_status,
-    cast(dock as text) as dock,
-    battery_percent,
-    cast(block_cause as text) as block_cause,
-    latitude,
-    longitude
-from {{ source('raw', 'bike_changes') }}
+    change_sets.change_set_id,
+    cast(changes.bike_id as text) as bike_id,
+    changes.is_present,
+    cast(changes.station_code as text) as station_code,
+    case when changes.is_electric then 'electric' when not changes.is_electric then 'mechanical' end as bike_type,
+    cast(changes.status as text) as bike_status,
+    cast(changes.dock as text) as dock,
+    changes.battery_percent,
+    cast(changes.block_cause as text) as block_cause,
+    changes.latitude,
+    changes.longitude
+from {{ source('raw', 'bike_change_sets') }} as change_sets
+{{ cross_join_elements('change_sets', columns, 'changes') }}

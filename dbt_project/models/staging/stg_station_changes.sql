@@ -1,8 +1,11 @@
+-- One row a change.
+{% set status = station_status_columns() %}
 select
-    change_set_id,
-    cast(station_code as text) as station_code,
-    is_listed,
-    is_relisted,
-    cast(state as text) as state,
-    {{ station_status_columns() | reject('equalto', 'state') | join(',\n    ') }}
-from {{ source('raw', 'station_changes') }}
+    change_sets.change_set_id,
+    cast(changes.station_code as text) as station_code,
+    changes.is_listed,
+    changes.is_relisted,
+    cast(changes.state as text) as state,
+    {{ columns_of('changes', status | reject('equalto', 'state')) }}
+from {{ source('raw', 'station_change_sets') }} as change_sets
+{{ cross_join_elements('change_sets', ['station_code', 'is_listed', 'is_relisted'] + status, 'changes') }}
