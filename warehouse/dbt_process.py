@@ -8,13 +8,14 @@ What of dbt's own files the home holds (its target folder) is under a file lock,
 """
 
 import contextlib
+import gc
 import os
 import re
 import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from warehouse import advisory_lock, files, settings
 from warehouse.errors import VelibError
@@ -101,6 +102,23 @@ def _end_without(connection: "Connection", released: threading.Event) -> None:
             os._exit(1)
 
 
+def _dbt() -> Callable[..., NoReturn]:
+    """dbt's command line, imported in half the time.
+
+    It makes much and throws little away: what is searched for garbage, again and again, is nearly all in use. And mashumaro
+    compiles readers and writers for each of its 500 classes; let to, it does so for a class that is read or written.
+    """
+    gc.disable()
+    try:
+        from mashumaro.config import BaseConfig
+
+        BaseConfig.lazy_compilation = True
+        from dbt.cli.main import cli
+    except ModuleNotFoundError as error:
+        raise VelibError("dbt is not installed: run `make install`") from error
+    return cast("Callable[..., NoReturn]", cli)
+
+
 def main() -> NoReturn:
     said: list[str] = []
 
@@ -114,12 +132,8 @@ def main() -> NoReturn:
             os.environ[HOLDER] = str(held.enter_context(build_lock(say_once)))
             folder().mkdir(parents=True, exist_ok=True)
             held.enter_context(files.locked(folder() / "lock", say_once))
-            try:
-                from dbt.cli.main import cli
-            except ModuleNotFoundError as error:
-                raise VelibError("dbt is not installed: run `make install`") from error
             sys.argv[0] = "dbt"
-            cli(prog_name="dbt")
+            _dbt()(prog_name="dbt")
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")
     raise AssertionError("dbt's command line ends with SystemExit")

@@ -136,7 +136,7 @@ def test_a_build_that_dies_is_made_up_for(home: Path, tmp_path: Path) -> None:
     random.Random(7).shuffle(files)
     load([str(file) for file in files[:10]], ONE)
     later = iter(files[10:])
-    done(*BUILD)
+    done(*BUILD, "--write-json")
     server = Server(home)
     everywhere = places(home)
     deaths = [(place, KILLS[(number + SEED) % 2]) for number, place in enumerate(everywhere)]

@@ -46,6 +46,12 @@ def test_a_build_and_what_it_says(toy: Path, fresh_database: str) -> None:
     assert "Failure in test heavy" in failed.output
     assert "build failed: 0 models and seeds built, 0 tests passed, 1 failed or skipped" in failed.output
 
+    (toy / "models" / "bikes.sql").write_text("select 2 as bike_id")
+    (toy / "models" / "rides.sql").write_text("select * from {{ ref('bikes') }}")
+    stopped = _build()
+    assert stopped.exit_code == 1
+    assert "build failed: 1 models and seeds built, 0 tests passed, 2 failed or skipped" in stopped.output
+
 
 def test_a_project_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "project_root", lambda: tmp_path)

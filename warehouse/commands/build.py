@@ -15,6 +15,9 @@ from warehouse import dbt_process, settings
 from warehouse.errors import VelibError
 
 _TAIL = 40
+# How a model or a test can end, in dbt's words.
+_GOOD = ("success", "pass", "warn")
+_BAD = ("error", "fail", "skipped", "partial success", "runtime error")
 # What dbt says of each model alike when the database is gone or its disk is full: the user needs it once.
 _DATABASE_FAILED = re.compile(
     r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
@@ -56,11 +59,11 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, arguments: Sequ
 
 @dataclass
 class _Run:
-    """What became of a run of dbt: its exit code, its own name for the run, what it had to complain about, how long it took."""
+    """What became of a run of dbt: its exit code, its complaints, how each model, seed and test ended, how long it took."""
 
     code: int = 0
-    invocation_id: str = ""
     problems: list[str] = field(default_factory=list)
+    results: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -79,7 +82,9 @@ def _in_one_line(run: _Run) -> str | None:
 def _command(extra: Sequence[str]) -> list[str]:
     folder = dbt_process.folder()
     return [
-        *(*dbt_process.command(), "--log-format", "json", "--log-level", "info", "build"),
+        *(*dbt_process.command(), "--log-format", "json", "--log-format-file", "text", "--log-level", "info"),
+        # Its log of every statement and its manifest, which nothing here reads, would cost a quarter of a short build's time.
+        *("--log-level-file", "info", "--no-write-json", "build"),
         *("--exclude-resource-type", "unit_test"),  # they test the SQL, not the data: `make test` runs them
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         *extra,
@@ -126,7 +131,8 @@ def _run(command: Sequence[str]) -> _Run:
             if waited:
                 started, waited = time.monotonic(), False
             tail.append(message)
-            run.invocation_id = event["invocation_id"] or run.invocation_id
+            if (ended := _ended(data.get("node_info") or {})) is not None:
+                run.results[ended[0]] = ended[1]
             if level == "error" or (level == "warn" and "index" in data) or dbt_process.refusal(message):
                 run.problems.append(message)
             if isinstance(data.get("index"), int) and isinstance(data.get("total"), int):
@@ -147,22 +153,19 @@ def _events(lines: Iterator[str] | Any) -> Iterator[dict[str, Any]]:
             yield {
                 "message": info.get("msg") or "",
                 "level": info.get("level") or "info",
-                "invocation_id": info.get("invocation_id"),
                 "data": event.get("data") or {},
             }
         except (ValueError, KeyError, TypeError):
             text = line.rstrip()  # a traceback, or a library's warning
             if text:
-                yield {"message": text, "level": "info", "invocation_id": None, "data": {}}
+                yield {"message": text, "level": "info", "data": {}}
 
 
-def _results(invocation_id: str) -> list[dict[str, Any]]:
-    """dbt's results; none where it did not get so far: the file is an earlier run's then."""
-    try:
-        written = json.loads((dbt_process.folder() / "target" / "run_results.json").read_text())
-    except FileNotFoundError:
-        return []
-    return list(written["results"]) if written["metadata"]["invocation_id"] == invocation_id else []
+def _ended(node: dict[str, Any]) -> tuple[str, str] | None:
+    """A model, seed or test that has come to its end, and how; None for all else that dbt says of a node."""
+    if node.get("resource_type") in ("model", "seed", "test") and node.get("node_status") in (*_GOOD, *_BAD):
+        return str(node["unique_id"]), str(node["node_status"])
+    return None
 
 
 def _close(run: _Run) -> None:
@@ -170,15 +173,12 @@ def _close(run: _Run) -> None:
         if problem.strip():
             click.echo(problem.rstrip(), err=True)
     counts: Counter[tuple[str, bool]] = Counter()
-    for result in _results(run.invocation_id):
-        kind = result["unique_id"].partition(".")[0]
-        if kind not in ("model", "seed", "test"):
-            continue  # an exposure does nothing, and dbt says so
-        counts["tests" if kind == "test" else "models", result["status"] in ("success", "pass", "warn")] += 1
+    for unique_id, status in run.results.items():
+        counts["tests" if unique_id.startswith("test.") else "models", status in _GOOD] += 1
     failed = counts["models", False] + counts["tests", False]
     parts = [f"{counts['models', True]} models and seeds built", f"{counts['tests', True]} tests passed"]
     if failed:
         parts.append(f"{failed} failed or skipped")
     click.echo(f"{'built' if run.code == 0 else 'build failed'}: {', '.join(parts)}, {run.seconds:.1f} s")
     if run.code != 0:
-        click.echo(f"dbt's whole log: {dbt_process.folder() / 'logs' / 'dbt.log'}", err=True)
+        click.echo(f"dbt's log: {dbt_process.folder() / 'logs' / 'dbt.log'}", err=True)
