@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 # Files a dlt load: large enough that dlt's fixed cost of about a second does not count, small enough to lose little.
 DEFAULT_BATCH_FILES = 4096
-# Slots a worker takes at once. It reads and parses one snapshot more, some 25 times the work of a following one.
-SPAN = 192
+# Slots a worker takes at once, at most. It reads and parses one snapshot more, some 15 times the work of a following one.
+SPAN = 384
 # Below this many files starting processes costs more than it saves.
 MIN_FILES_FOR_WORKERS = 24
 
@@ -350,7 +350,9 @@ class _Loader:
             return
         pool = self._workers()
         # A few spans ahead of what dlt has taken: the workers never wait, and memory holds no more than these.
-        length = min(SPAN, -(-len(slots) // self.options.workers))
+        # As many spans for one worker as for the next: the last one would work alone.
+        rounds = -(-len(slots) // (SPAN * self.options.workers))
+        length = -(-len(slots) // (rounds * self.options.workers))
         ahead: deque[tuple[tuple[int, int], Future[SpanResult]]] = deque()
         for span in spans(slots, length):
             ahead.append((span, pool.submit(extract_span, slots, *span, expected)))
