@@ -18,11 +18,18 @@ from benchmarks.bench.context import SIZES, Bench, say
 from benchmarks.bench.growth import growth
 from benchmarks.bench.load_and_build import build, load
 from benchmarks.bench.processes import FailedError
+from benchmarks.bench.queries import queries
 from benchmarks.bench.size import size
 from benchmarks.bench.table import Row, as_text, write_json
 from warehouse.settings import project_root
 
-PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {"load": load, "build": build, "growth": growth, "size": size}
+PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "load": load,
+    "build": build,
+    "growth": growth,
+    "size": size,
+    "queries": queries,
+}
 """In the order in which they run: what comes later looks at the warehouses that were made before."""
 
 
@@ -32,7 +39,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     work = _work_folder(options.work)
     archive = options.archive.resolve() if options.archive else work / "simulated"
-    bench = Bench(SIZES[options.size], work, archive, options.only)
+    bench = Bench(SIZES[options.size], work, archive, options.only, built=options.home and options.home.resolve())
     about = {
         "size": options.size, "began_at": datetime.now(UTC), "cores": bench.cores, "machine": platform.machine(),
         "python": platform.python_version(), "parameters": asdict(bench.size),
@@ -66,6 +73,9 @@ def _options() -> argparse.Namespace:
         "--work", type=Path, default=project_root() / ".velib-bench", help="Where a folder of this run is made."
     )
     parser.add_argument("--archive", type=Path, help="Take this archive of Paris, instead of simulating one.")
+    parser.add_argument(
+        "--home", type=Path, help="Of a built warehouse, for what looks at one: size, queries, startup."
+    )
     parser.add_argument("--keep", action="store_true", help="Leave its archive and its warehouses there.")
     parser.add_argument("--json", type=Path, help="Write the figures there too.")
     return parser.parse_args()

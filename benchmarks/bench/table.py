@@ -25,6 +25,8 @@ class Row:
     """What one must know to read the line; printed under the table."""
     is_part_of: bool = False
     """The peer is a part of the figure, no rival: their ratio says nothing."""
+    fails: str = ""
+    """Why the goal is not reached, whatever the figure."""
 
     @property
     def ratio(self) -> float | None:
@@ -35,6 +37,8 @@ class Row:
         """None: no goal."""
         if self.goal is None:
             return None
+        if self.fails:
+            return False
         return (self.figure if self.ratio is None else self.ratio) <= self.goal
 
     def cells(self) -> tuple[str, ...]:
@@ -52,7 +56,7 @@ class Row:
             "" if self.peer_figure is None else f"{self.peer} {shown(self.peer_figure)}",
             "" if ratio is None else f"{shown(ratio)} x",
             goal,
-            "" if reached is None else ("yes" if reached else "NO"),
+            "" if reached is None else ("yes" if reached else f"NO {self.fails}".rstrip()),
         )
 
 
