@@ -4,6 +4,8 @@ The lock is one of PostgreSQL's, a session's, held by the very process that dbt 
 dbt does, whoever started it and whoever of them was killed. dbt itself could not hold it: it closes a hook's connection.
 Plain `dbt build` takes no lock, but looks at this one (dbt_project/macros/guards.sql).
 
+Before dbt's arguments may stand what only their author knows of them: OF_EVERYTHING, OF_CHANGES, UNTESTED.
+
 What of dbt's own files the home holds (its target folder) is under a file lock, for one home may be used for two databases.
 """
 
@@ -15,9 +17,10 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from warehouse import advisory_lock, files, settings
+from warehouse import advisory_lock, files, settings, standing
 from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
@@ -31,6 +34,11 @@ BUILD_LOCK = 0x7E11B_B11D
 HOLDER = "VELIB_BUILD_LOCK_HOLDER"
 WAITING = "waiting for another build to end …"
 
+# The run is of the whole project; or of that without what stands as it was built (warehouse/standing.py). It makes no data tests.
+OF_EVERYTHING = "--of-everything"
+OF_CHANGES = "--of-changes"
+UNTESTED = "--untested"
+
 # What this module's own lines on failure begin with: models, tests and libraries say "error: …" too.
 _FAILED = "dbt_process: error: "
 LOCK_LOST = (
@@ -39,9 +47,9 @@ LOCK_LOST = (
 )
 
 
-def command() -> list[str]:
+def command(*scope: str) -> list[str]:
     """What to put before dbt's arguments. Without the working folder in Python's path: dbt's is full of common names."""
-    return [sys.executable, "-P", "-m", "warehouse.dbt_process"]
+    return [sys.executable, "-P", "-m", "warehouse.dbt_process", *scope]
 
 
 def folder() -> "Path":
@@ -102,6 +110,22 @@ def _end_without(connection: "Connection", released: threading.Event) -> None:
             os._exit(1)
 
 
+def _arguments(given: list[str]) -> list[str]:
+    """dbt's arguments. To be asked for under the lock, so that what stands remains so."""
+    scope = list(takewhile((OF_EVERYTHING, OF_CHANGES, UNTESTED).__contains__, given))
+    arguments = given[len(scope) :]
+    os.environ.pop(standing.EVERYTHING, None)
+    if scope and standing.dbt_is_as_written():
+        project = standing.fingerprint() + (" untested" if UNTESTED in scope else "")
+        os.environ[standing.EVERYTHING] = project
+        if OF_CHANGES in scope:
+            from warehouse.database import connect
+
+            with contextlib.closing(connect("velib build", autocommit=True)) as connection:
+                arguments += standing.to_leave_out(connection, project)
+    return arguments
+
+
 def _dbt() -> Callable[..., NoReturn]:
     """dbt's command line, imported in half the time.
 
@@ -132,7 +156,7 @@ def main() -> NoReturn:
             os.environ[HOLDER] = str(held.enter_context(build_lock(say_once)))
             folder().mkdir(parents=True, exist_ok=True)
             held.enter_context(files.locked(folder() / "lock", say_once))
-            sys.argv[0] = "dbt"
+            sys.argv = ["dbt", *_arguments(sys.argv[1:])]
             _dbt()(prog_name="dbt")
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")

@@ -19,7 +19,8 @@
         {% set failed = results | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error']) | list %}
         update intermediate.builds
         set ended_at = now(), has_succeeded = {{ 'false' if failed else 'true' }}
-        where invocation_id = '{{ invocation_id }}'
+        where invocation_id = '{{ invocation_id }}';
+        {% if not failed and env_var('VELIB_BUILD_OF_EVERYTHING', '') %}{{ note_standing() }}{% endif %}
     {% else %}
         select 1
     {% endif %}

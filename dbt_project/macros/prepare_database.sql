@@ -10,6 +10,7 @@
         {% do run_query(create_watermarks()) %}
         {% if builds_models() %}{% do run_query(adopt_watermarks()) %}{% endif %}
         {% do run_query(create_reader()) %}
+        {% if flags.WHICH != 'test' %}{% do run_query(create_standing()) %}{% endif %}
         {% if builds_models() %}{% do run_query(begin_build()) %}{% endif %}
     {% endif %}
     select 1

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("VELIB_SEED", "0"))
 ONE = LoadOptions(workers=1)
 # The data tests have their own tests; here the tables are compared.
-BUILD = ("build", "--resource-type", "model", "--resource-type", "seed")
+BUILD = ("build", "--no-tests")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_fct_trips_has_what_snapshots_can_show_of_the_truth(
     folders = world.cadences(archive)
     for minutes, folder in folders.items():
         load([str(folder)], LoadOptions(feed=world.feed_of(minutes), workers=1))
-    velib_build("--resource-type", "model", "--resource-type", "seed")
+    velib_build("--no-tests")
     truth = read_world(archive)
     assert min(len(truth.dropouts), len(truth.doubles)) > 10
     with contextlib.closing(connect_to(fresh_database, "velib tests")) as connection:

@@ -28,9 +28,10 @@ _DATABASE_FAILED = re.compile(
 @click.option("--full-refresh", is_flag=True, help="Build every table from scratch.")
 @click.option("--select", "-s", multiple=True, metavar="MODEL", help="Only these models (dbt's selection syntax).")
 @click.option("--full", is_flag=True, help="Run the data tests tagged `full` too: they read the whole history.")
+@click.option("--no-tests", is_flag=True, help="Run no data tests.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def build(full_refresh: bool, select: Sequence[str], full: bool, arguments: Sequence[str]) -> None:
-    """Build the marts from what was loaded, and test them.
+def build(full_refresh: bool, select: Sequence[str], full: bool, no_tests: bool, arguments: Sequence[str]) -> None:
+    """Build the marts from what was loaded, and test them. What stands as the last build made it is left alone.
 
     Runs `dbt build`; ARGUMENTS are passed on to it, for instance --vars '{…}'.
     """
@@ -49,7 +50,14 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, arguments: Sequ
         extra += ["--select", *selection.split()]
     if not full:
         extra += ["--exclude", "tag:full"]
-    run = _run(_command(extra))
+    if no_tests:
+        extra += ["--resource-type", "model", "--resource-type", "seed"]
+    scope: tuple[str, ...] = ()
+    if not select and not arguments:  # what those come to, only dbt knows
+        scope = (dbt_process.OF_EVERYTHING if full_refresh or full else dbt_process.OF_CHANGES,)
+        if no_tests:
+            scope += (dbt_process.UNTESTED,)
+    run = _run(_command(scope, extra))
     if run.code != 0 and (failure := _in_one_line(run)):
         raise VelibError(failure)
     _close(run)
@@ -79,13 +87,14 @@ def _in_one_line(run: _Run) -> str | None:
     return None
 
 
-def _command(extra: Sequence[str]) -> list[str]:
+def _command(scope: Sequence[str], extra: Sequence[str]) -> list[str]:
     folder = dbt_process.folder()
     return [
-        *(*dbt_process.command(), "--log-format", "json", "--log-format-file", "text", "--log-level", "info"),
+        *(*dbt_process.command(*scope), "--log-format", "json", "--log-format-file", "text", "--log-level", "info"),
         # Its log of every statement and its manifest, which nothing here reads, would cost a quarter of a short build's time.
         *("--log-level-file", "info", "--no-write-json", "build"),
-        *("--exclude-resource-type", "unit_test"),  # they test the SQL, not the data: `make test` runs them
+        # Unit tests test the SQL, not the data: `make test` runs them. An exposure does nothing.
+        *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         *extra,
     ]
