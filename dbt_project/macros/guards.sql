@@ -103,7 +103,8 @@
             {% set rank = 4 %}
             {% set cause = "the mart was built with other vars (" ~ differing | join(', ') ~ ")" %}
         {% endif %}
-        {% if cause and unique_id in graph.nodes %}
+        {# Of what is a view by now nothing is built. #}
+        {% if cause and graph.nodes.get(unique_id, {}).get('config', {}).get('materialized') == 'incremental' %}
             {% do stale.append({'name': name, 'unique_id': unique_id, 'rank': rank, 'cause': cause}) %}
         {% endif %}
     {% endfor %}

@@ -1,48 +1,110 @@
-{#- The parts of fct_trips that stand for themselves. -#}
+{#- The parts of int_trips that stand for themselves. -#}
 
-{#-
-    The time in which a station was unobserved at a snapshot, as the left join `alias`: valid_from (null: it was listed then) and
-    last_listed_at (the last snapshot that listed it; null: none did yet).
--#}
-{% macro unobserved_at(alias, station_code, snapshot_at) %}
-    left join lateral (
-        select
-            period.valid_from,
-            unlisted.previous_snapshot_at as last_listed_at
-        from (
-            select
-                status.feed,
-                status.valid_from,
-                status.valid_to
-            from {{ ref('int_station_status') }} as status
-            where
-                not status.is_listed
-                and status.station_code = {{ station_code }}
-                and status.feed = arrivals.feed
-                and status.valid_from <= {{ snapshot_at }}
-            order by status.valid_from desc
-            limit 1
-        ) as period
-        left join {{ ref('int_snapshots') }} as unlisted
-            on period.feed = unlisted.feed and period.valid_from = unlisted.snapshot_at
-        where period.valid_to > {{ snapshot_at }}
-    ) as {{ alias }} on true
+{#- The CTE stations_unobserved: until when each station was unobserved at all, a short list. -#}
+{% macro stations_unobserved() %}
+stations_unobserved as (
+    select
+        status.feed,
+        status.station_code,
+        max(status.valid_to) as unobserved_until
+    from {{ ref('int_station_status') }} as status
+    where not status.is_listed
+    group by status.feed, status.station_code
+)
 {% endmacro %}
 
-{#- A station's attributes as the feed stated them in a snapshot, as the left join `alias`. -#}
-{% macro attributes_at(alias, station_code, snapshot_at) %}
-    left join lateral (
+{#-
+    The last snapshot up to `snapshot_at` that listed the station, -infinity where none did: mostly that one itself. `until` is the
+    station's unobserved_until: it looks only where the station was unobserved later than that, which is rare.
+-#}
+{% macro last_listed_at(station_code, snapshot_at, until) -%}
+    case
+        when {{ snapshot_at }} < {{ until }}
+            then coalesce(
+                (
+                    select coalesce(unlisted.previous_snapshot_at, {{ since_ever() }})
+                    from (
+                        select
+                            status.feed,
+                            status.valid_from,
+                            status.valid_to
+                        from {{ ref('int_station_status') }} as status
+                        where
+                            not status.is_listed
+                            and status.station_code = {{ station_code }}
+                            and status.feed = arrivals.feed
+                            and status.valid_from <= {{ snapshot_at }}
+                        order by status.valid_from desc
+                        limit 1
+                    ) as period
+                    left join {{ ref('int_snapshots') }} as unlisted
+                        on period.feed = unlisted.feed and period.valid_from = unlisted.snapshot_at
+                    where period.valid_to > {{ snapshot_at }}
+                ),
+                {{ snapshot_at }}
+            )
+        else {{ snapshot_at }}
+    end
+{%- endmacro %}
+
+{#- The CTE positions: where the feed placed each station, and when. Of all statements, so for a build of all movements. -#}
+{% macro positions() %}
+positions as (
+    select
+        moves.feed,
+        moves.station_code,
+        moves.latitude,
+        moves.longitude,
+        moves.valid_from,
+        lead(moves.valid_from, 1, {{ forever() }}) over (
+            partition by moves.station_code, moves.feed order by moves.valid_from
+        ) as valid_to
+    from (
         select
+            stated.feed,
+            stated.station_code,
             stated.latitude,
-            stated.longitude
+            stated.longitude,
+            stated.valid_from,
+            coalesce(
+                stated.latitude is not distinct from lag(stated.latitude) over statements
+                and stated.longitude is not distinct from lag(stated.longitude) over statements
+                and lag(stated.valid_from) over statements is not null,
+                false
+            ) as is_same
         from {{ ref('int_station_attributes') }} as stated
-        where
-            stated.station_code = {{ station_code }}
-            and stated.feed = bracketed.feed
-            and stated.valid_from <= {{ snapshot_at }}
-        order by stated.valid_from desc
-        limit 1
-    ) as {{ alias }} on true
+        window statements as (partition by stated.station_code, stated.feed order by stated.valid_from)
+    ) as moves
+    where not moves.is_same
+)
+{% endmacro %}
+
+{#-
+    A station's position as the feed stated it in a snapshot, as the left join `alias`: of all movements from the CTE positions, of
+    some from what was stated last before it.
+-#}
+{% macro position_at(alias, station_code, snapshot_at) %}
+    {% if is_incremental() %}
+        left join lateral (
+            select
+                stated.latitude,
+                stated.longitude
+            from {{ ref('int_station_attributes') }} as stated
+            where
+                stated.station_code = {{ station_code }}
+                and stated.feed = bracketed.feed
+                and stated.valid_from <= {{ snapshot_at }}
+            order by stated.valid_from desc
+            limit 1
+        ) as {{ alias }} on true
+    {% else %}
+        left join positions as {{ alias }}
+            on
+                {{ station_code }} = {{ alias }}.station_code
+                and bracketed.feed = {{ alias }}.feed
+                and {{ snapshot_at }} >= {{ alias }}.valid_from
+                and {{ snapshot_at }} < {{ alias }}.valid_to
+    {% endif %}
 {% endmacro %}
 
 {#- The type of a movement: the first rule that holds (DESIGN.md). Each looks only at the movement and the snapshots inside it. -#}

@@ -153,8 +153,8 @@ def test_a_build_that_dies_is_made_up_for(home: Path, tmp_path: Path) -> None:
 
     # The last one lives on without its parent; the next waits for it.
     with closing(Database(server.url())) as database:
-        with database.locked("mart.fct_trips"):
-            orphan = Velib(*BUILD).wait_for(lambda: database.awaited("mart.fct_trips"))
+        with database.locked("intermediate.int_trips"):
+            orphan = Velib(*BUILD).wait_for(lambda: database.awaited("intermediate.int_trips"))
             orphan.kill_alone()
             following = Velib(*BUILD)
             assert following.process.stderr is not None

@@ -29,8 +29,8 @@ INCREMENTAL = [
     "intermediate.int_station_status",
     "intermediate.int_station_attributes",
     "intermediate.int_station_history",
-    "mart.fct_bike_locations",
-    "mart.fct_trips",
+    "intermediate.int_bike_locations",
+    "intermediate.int_trips",
 ]
 # One row spoilt a statement, and the test that has to find it. Each statement leaves the database's own constraints alone.
 DAMAGES = {
@@ -41,8 +41,8 @@ DAMAGES = {
     " lead(trip_id) over w as after, origin_station_code <> destination_station_code as elsewhere from mart.fct_trips"
     " window w as (partition by bike_id order by first_seen_at)) as t where before is not null and after is not null and elsewhere"
     " limit 1)": "movements_chain",
-    "update mart.fct_trips set is_customer_trip = not is_customer_trip"
-    " where trip_id = (select max(trip_id::text)::uuid from mart.fct_trips)": "fct_trips_customer_trip_is_a_type",
+    "update mart.fct_trips set trip_type = 'boomerang' where (bike_id, first_seen_at) in (select bike_id, first_seen_at"
+    " from mart.fct_trips where origin_station_code <> destination_station_code limit 1)": "fct_trips_returns_return",
     "update mart.fct_bike_locations set valid_to = 'infinity' where (bike_id, valid_from) in"
     " (select bike_id, valid_from from mart.fct_bike_locations where valid_to < 'infinity' limit 1)": (
         "intervals_apart_fct_bike_locations_feed__bike_id"

@@ -145,7 +145,7 @@ def test_a_raw_schema_that_was_loaded_anew(dbt: Dbt, cursor: Any, session_root: 
     load([str(snapshots(tmp_path / "short", 5))])
     assert dbt.refusal("build", "--select", "dim_date") == other + ANEW
     assert dbt.refusal("run", "--full-refresh", "--select", "+int_station_history") == (
-        f"{other}, and this run leaves out fct_bike_locations, fct_trips, int_bikes, int_feeds, int_station_status:"
+        f"{other}, and this run leaves out int_bike_locations, int_bikes, int_feeds, int_station_status, int_trips:"
         " run `velib build --full-refresh` without a selection"
     )
     dbt("test", "--select", "dim_hour")  # builds nothing, so it may
@@ -207,14 +207,14 @@ def test_other_vars_and_other_versions(dbt: Dbt, cursor: Any, tmp_path: Path) ->
     dbt(*ONE, "--vars", "{gap_seconds: 90, first_year: 2020}")  # in no incremental model
     assert dbt.refusal(*ONE) == "the mart was built with other vars (gap_seconds 90, now 2700)" + ANEW
 
-    cursor.execute("update intermediate.build_watermarks set models_version = 99 where model_name = 'fct_trips'")
+    cursor.execute("update intermediate.build_watermarks set models_version = 99 where model_name = 'int_trips'")
     newer = f"the mart was built by a newer version of the models (99, these are {MODELS_VERSION})"
     assert dbt.refusal(*ONE, *SHORT_GAP) == f"{newer}: update the project"
-    cursor.execute("update intermediate.build_watermarks set models_version = 0 where model_name = 'fct_trips'")
+    cursor.execute("update intermediate.build_watermarks set models_version = 0 where model_name = 'int_trips'")
     older = f"the mart was built by an older version of the models (0, these are {MODELS_VERSION})"
     assert dbt.refusal(*ONE, *SHORT_GAP) == older + ANEW
     # That one model alone is stale, so it alone needs to be built anew.
-    dbt("run", "--select", "fct_trips", "--full-refresh", *SHORT_GAP)
+    dbt("run", "--select", "int_trips", "--full-refresh", *SHORT_GAP)
     dbt(*ONE, *SHORT_GAP)
 
     cursor.execute("update raw.layout set version = 99")

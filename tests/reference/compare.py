@@ -30,8 +30,10 @@ FACTS = {
         Fact("fct_trips", TripRow, ("feed", "bike_id", "last_seen_at"), trips),
     )
 }
-# Metres and kilometres an hour: the haversine formula may be written in several ways. Everything else is exact.
+# Metres and kilometres an hour: the haversine formula may be written in several ways, and seven digits of a distance are kept.
+# Everything else is exact.
 _INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5}
+_DIGITS = 1e-7
 
 
 def mart_rows(cursor: Any, fact: Fact) -> list[Any]:
@@ -89,7 +91,7 @@ def _unequal(mine: Any, its: Any) -> list[str]:
 
 def _same(name: str, mine: Any, its: Any) -> bool:
     if name in _INEXACT and mine is not None and its is not None:
-        return math.isclose(mine, its, rel_tol=0, abs_tol=_INEXACT[name])
+        return math.isclose(mine, its, rel_tol=_DIGITS, abs_tol=_INEXACT[name])
     return bool(mine == its)
 
 

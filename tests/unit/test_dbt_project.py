@@ -159,6 +159,8 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "fct_bike_locations",
         "fct_station_status",
         "fct_snapshots",
+        "int_trips",
+        "int_bike_locations",
         "int_station_status",
         "int_snapshots",
     }
@@ -209,7 +211,7 @@ def test_every_trip_rule_has_a_unit_test(manifest: dict[str, Any]) -> None:
     expected = {
         row.get("trip_type")
         for test in manifest["unit_tests"].values()
-        if test["model"] == "fct_trips" and test["config"]["enabled"]
+        if test["model"] == "int_trips" and test["config"]["enabled"]
         for row in test["expect"]["rows"]
     }
     assert set(values) <= expected
@@ -221,4 +223,4 @@ def test_incremental_models_have_a_unit_test_of_that_mode(manifest: dict[str, An
         for test in manifest["unit_tests"].values()
         if ((test["overrides"] or {}).get("macros") or {}).get("is_incremental")
     }
-    assert {"fct_trips", "fct_bike_locations", "int_station_status", "int_station_history", "int_snapshots"} <= tested
+    assert {"int_trips", "int_bike_locations", "int_station_status", "int_station_history", "int_snapshots"} <= tested

@@ -7,7 +7,7 @@
     {{ return(adapter.dispatch('seconds_between', 'velib')(start, finish)) }}
 {%- endmacro %}
 {% macro default__seconds_between(start, finish) -%}
-    extract(epoch from ({{ finish }}) - ({{ start }}))
+    cast(extract(epoch from ({{ finish }}) - ({{ start }})) as double precision)
 {%- endmacro %}
 
 {#- A moment between two, at `share` of the way. -#}

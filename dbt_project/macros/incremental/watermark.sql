@@ -27,9 +27,15 @@
     $$;
 {% endmacro %}
 
-{#- Watermarks without a past: a mart of before these columns, or one that was built before the raw schema had a name. -#}
+{#-
+    Watermarks without a past: a mart of before these columns, or one that was built before the raw schema had a name. And those
+    of tables that are views by now: nothing moves them any more, and they would say for ever that a build fell behind.
+-#}
 {% macro adopt_watermarks() %}
     {% set raw_id = current_raw_id() %}
+    {% for model in graph.nodes.values() if model.resource_type == 'model' and model.config.materialized == 'view' %}
+        {{ "delete from intermediate.build_watermarks where model_name in ('" if loop.first else "', '" }}{{ model.name }}{{ "');" if loop.last }}
+    {% endfor %}
     update intermediate.build_watermarks
     set
         raw_id = coalesce(raw_id, {{ raw_id }}),

@@ -16,7 +16,7 @@ from {{ ref('int_snapshots') }} as snapshots
 inner join {{ ref('int_bikes') }} as bikes on snapshots.feed = bikes.feed
 cross join lateral (
     select at_snapshot.*
-    from {{ ref('fct_bike_locations') }} as at_snapshot
+    from {{ ref('int_bike_locations') }} as at_snapshot
     where
         at_snapshot.bike_id = bikes.bike_id
         and at_snapshot.feed = bikes.feed

@@ -1,7 +1,7 @@
--- Which stretches of which bikes' whereabouts fct_bike_locations has to compute anew: from the last interval before what is
+-- Which stretches of which bikes' whereabouts int_bike_locations has to compute anew: from the last interval before what is
 -- new up to and with the first one after it (the two may turn out to be one). The row without a feed carries the horizon.
-{% set is_built = is_built('fct_bike_locations') %}
-{% set applied = applied_through('fct_bike_locations') %}
+{% set is_built = is_built('int_bike_locations') %}
+{% set applied = applied_through('int_bike_locations') %}
 with horizon as (
     select coalesce(max(change_set_id), 0) as horizon
     from {{ ref('int_snapshots') }}
@@ -50,7 +50,7 @@ touched as (
         relisted.last_at,
         true as is_append
     from relisted
-    inner join mart.fct_bike_locations as old_row
+    inner join intermediate.int_bike_locations as old_row
         on relisted.station_code = old_row.station_code and relisted.feed = old_row.feed
     where old_row.valid_to = {{ forever() }}
     union
@@ -74,7 +74,7 @@ stretches as (
     from touched
     left join lateral (
         select old_row.valid_from
-        from mart.fct_bike_locations as old_row
+        from intermediate.int_bike_locations as old_row
         where
             old_row.bike_id = touched.bike_id
             and old_row.feed = touched.feed
@@ -84,7 +84,7 @@ stretches as (
     ) as before on true
     left join lateral (
         select old_row.valid_from
-        from mart.fct_bike_locations as old_row
+        from intermediate.int_bike_locations as old_row
         where
             old_row.bike_id = touched.bike_id
             and old_row.feed = touched.feed

@@ -39,7 +39,7 @@ select
     counting.change_set_id,
     counting.snapshot_format,
     counting.file_path,
-    cast(counting.seconds_since_previous as double precision) as gap_seconds,
+    counting.seconds_since_previous as gap_seconds,
     coalesce(counting.seconds_since_previous > {{ var('gap_seconds') }}, false) as is_after_gap,
     exists ( -- noqa: LT01, LT06
         select 1

@@ -8,12 +8,9 @@
         'scope_condition': 'old_row.station_code = scope.station_code and old_row.feed = scope.feed'
             ~ ' and old_row.valid_from >= scope.from_at and old_row.valid_from < scope.to_at',
     },
-    indexes=[
-        {'columns': ['station_code', 'feed', 'valid_from'], 'unique': true},
-        {'columns': ['valid_from'], 'type': 'brin'},
-    ],
+    indexes=[{'columns': ['station_code', 'valid_from']}],
     post_hook=[
-        "{{ partial_index('unobserved', 'station_code, feed, valid_from', 'not is_listed') }}",
+        "{{ partial_index('unobserved', 'station_code, valid_from', 'not is_listed') }}",
         "{{ through_scope('int_station_status_scope') }}",
         "{{ analyze_when_new() }}",
     ],
@@ -31,8 +28,9 @@ with touched as (
         snapshots.*,
         min(case when snapshots.is_after_gap then snapshots.snapshot_at end) over (
             partition by snapshots.feed
-            order by snapshots.snapshot_at
-            rows between 1 following and unbounded following
+            -- Backwards: a minimum over all that follows would be computed anew at each row.
+            order by snapshots.snapshot_at desc
+            rows between unbounded preceding and 1 preceding
         ) as next_gap_end_at
     from {{ ref('int_snapshots') }} as snapshots
     {% if is_incremental() %}
@@ -43,7 +41,8 @@ with touched as (
 gaps as (
     select
         touched.feed,
-        touched.snapshot_at as ended_at
+        touched.snapshot_at as ended_at,
+        touched.next_gap_end_at
     from touched
     where touched.is_after_gap
 ),
@@ -117,14 +116,24 @@ events as (
 ),
 
 beginnings as (
-    select
-        events.feed,
-        events.station_code,
-        events.from_at,
-        events.to_at
-    from events
-    where events.from_at = {{ since_ever() }}
-    {% if is_incremental() %}
+    {% if not is_incremental() %}
+        -- A station's first listing is a relisting. Asked of the change sets, so that a year's events are not kept for it.
+        select
+            touched.feed,
+            changes.station_code,
+            {{ since_ever() }} as from_at,
+            {{ forever() }} as to_at
+        from {{ ref('stg_station_changes') }} as changes
+        inner join touched on changes.change_set_id = touched.change_set_id
+        where changes.is_relisted
+    {% else %}
+        select
+            events.feed,
+            events.station_code,
+            events.from_at,
+            events.to_at
+        from events
+        where events.from_at = {{ since_ever() }}
         union all
         -- What is new may all lie before the first listing: that one then stands where the stretch ends.
         select
@@ -158,7 +167,8 @@ stated as (
     select
         all_events.*,
         lead(all_events.valid_from, 1, all_events.to_at) over (
-            partition by all_events.feed, all_events.station_code, all_events.from_at order by all_events.valid_from
+            partition by all_events.station_code, all_events.feed{{ ', all_events.from_at' if is_incremental() }}
+            order by all_events.valid_from
         ) as next_at
     from (
         select * from events
@@ -167,53 +177,47 @@ stated as (
     ) as all_events
 ),
 
-carried_over_gaps as (
-    select
-        stated.feed,
-        stated.station_code,
-        gaps.ended_at as valid_from,
-        stated.from_at,
-        stated.to_at,
-        stated.is_listed,
-        {{ columns_of('stated', status) }}
-    from stated
-    inner join gaps
-        on stated.feed = gaps.feed and stated.valid_from < gaps.ended_at and stated.next_at > gaps.ended_at
-    where stated.is_listed and stated.next_gap_end_at < stated.next_at
-),
-
+-- From the event to the first gap or the next event, and from each gap's end on.
 intervals as (
     select
-        parts.*,
-        lead(parts.valid_from, 1, parts.to_at) over (
-            partition by parts.feed, parts.station_code, parts.from_at order by parts.valid_from
-        ) as next_at
-    from (
+        stated.*,
+        piece.starts_at,
+        piece.ends_at
+    from stated
+    cross join lateral (
         select
-            stated.feed,
-            stated.station_code,
-            stated.valid_from,
-            stated.from_at,
-            stated.to_at,
-            stated.is_listed,
-            {{ columns_of('stated', status) }}
-        from stated
+            stated.valid_from as starts_at,
+            case
+                when stated.is_listed then least(stated.next_gap_end_at, stated.next_at)
+                else stated.next_at
+            end as ends_at
         union all
-        select * from carried_over_gaps
-    ) as parts
+        select
+            gaps.ended_at as starts_at,
+            least(gaps.next_gap_end_at, stated.next_at) as ends_at
+        from gaps
+        where
+            stated.is_listed
+            and stated.next_gap_end_at < stated.next_at
+            and gaps.feed = stated.feed
+            and gaps.ended_at > stated.valid_from
+            and gaps.ended_at < stated.next_at
+    ) as piece
 )
 
+-- Columns from wide to narrow, so that none is padded.
 select
-    intervals.feed,
-    intervals.station_code,
-    intervals.valid_from,
+    intervals.starts_at as valid_from,
     case
         when intervals.is_listed and next_snapshots.is_after_gap then next_snapshots.previous_snapshot_at
-        else intervals.next_at
+        else intervals.ends_at
     end as valid_to,
+    {{ columns_of('intervals', status | reject('equalto', 'state')) }},
     intervals.is_listed,
     coalesce(intervals.is_listed and next_snapshots.is_after_gap, false) as is_ended_by_gap,
-    {{ columns_of('intervals', status) }}
+    intervals.feed,
+    intervals.station_code,
+    intervals.state
 from intervals
 left join {{ ref('int_snapshots') }} as next_snapshots
-    on intervals.feed = next_snapshots.feed and intervals.next_at = next_snapshots.snapshot_at
+    on intervals.feed = next_snapshots.feed and intervals.ends_at = next_snapshots.snapshot_at

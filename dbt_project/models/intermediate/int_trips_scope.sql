@@ -1,8 +1,8 @@
--- Whose movements fct_trips has to compute anew, and when: a movement depends on nothing but the snapshots between its last
+-- Whose movements int_trips has to compute anew, and when: a movement depends on nothing but the snapshots between its last
 -- sighting and its first, so on each island those it overlaps. from_at and to_at say which locations are needed for that:
 -- from the last station before the island to the first one after it. The row without a feed carries the horizon.
-{% set is_built = is_built('fct_trips') %}
-{% set applied = applied_through('fct_trips') %}
+{% set is_built = is_built('int_trips') %}
+{% set applied = applied_through('int_trips') %}
 with horizon as (
     select coalesce(max(change_set_id), 0) as horizon
     from {{ ref('int_snapshots') }}
@@ -61,7 +61,7 @@ from touched
 cross join horizon
 left join lateral (
     select locations.valid_from
-    from {{ ref('fct_bike_locations') }} as locations
+    from {{ ref('int_bike_locations') }} as locations
     where
         locations.bike_id = touched.bike_id
         and locations.feed = touched.feed
@@ -72,7 +72,7 @@ left join lateral (
 ) as before on true
 left join lateral (
     select locations.valid_from
-    from {{ ref('fct_bike_locations') }} as locations
+    from {{ ref('int_bike_locations') }} as locations
     where
         locations.bike_id = touched.bike_id
         and locations.feed = touched.feed

@@ -12,7 +12,7 @@ with chains as (
     inner join ({{ last_snapshots() }}) as feeds on bikes.feed = feeds.feed
     cross join lateral (
         select locations.valid_from
-        from {{ ref('fct_bike_locations') }} as locations
+        from {{ ref('int_bike_locations') }} as locations
         where locations.bike_id = bikes.bike_id and locations.feed = bikes.feed
         order by locations.valid_from
         limit 1
@@ -21,11 +21,11 @@ with chains as (
         select
             locations.station_code,
             locations.bike_status,
-            locations.bike_type,
+            locations.is_electric,
             locations.battery_percent,
             locations.valid_from,
             locations.valid_to
-        from {{ ref('fct_bike_locations') }} as locations
+        from {{ ref('int_bike_locations') }} as locations
         where locations.bike_id = bikes.bike_id and locations.feed = bikes.feed
         order by locations.valid_from desc
         limit 1
@@ -70,7 +70,7 @@ ranked as (
 
 select
     ranked.bike_id,
-    ranked.bike_type,
+    {{ bike_type('ranked.is_electric') }} as bike_type,
     ranked.first_seen_anywhere_at as first_seen_at,
     ranked.last_seen_at,
     case when ranked.valid_to = {{ forever() }} then ranked.station_code end as current_station_code,

@@ -2,7 +2,7 @@
 -- Catches a model that fell behind: after a build every incremental model has applied the same change sets. Its rows would
 -- be right and old, which no other test sees. A warning, as a build of only some models (--select) leaves the others behind
 -- with reason.
--- depends_on: {{ ref('int_snapshots') }}, {{ ref('fct_trips') }}, {{ ref('int_station_history') }}
+-- depends_on: {{ ref('int_snapshots') }}, {{ ref('int_trips') }}, {{ ref('int_station_history') }}
 {% set names = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' %}
