@@ -17,9 +17,11 @@ from pathlib import Path
 from benchmarks.bench.context import SIZES, Bench, say
 from benchmarks.bench.growth import growth
 from benchmarks.bench.load_and_build import build, load
+from benchmarks.bench.memory import memory
 from benchmarks.bench.processes import FailedError
 from benchmarks.bench.queries import queries
 from benchmarks.bench.size import size
+from benchmarks.bench.startup import startup
 from benchmarks.bench.table import Row, as_text, write_json
 from warehouse.settings import project_root
 
@@ -29,6 +31,8 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "growth": growth,
     "size": size,
     "queries": queries,
+    "startup": startup,
+    "memory": memory,
 }
 """In the order in which they run: what comes later looks at the warehouses that were made before."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.bench import database
 from benchmarks.bench.context import DAY, Bench, say
+from benchmarks.bench.dbt_log import last_build
 from benchmarks.bench.table import Row
 from benchmarks.history.run import History
 from simulator.config import CityConfig
@@ -34,6 +35,7 @@ class Step:
     build_seconds: list[float] = field(default_factory=list)
     wal_bytes: list[int] = field(default_factory=list)
     file_bytes: list[int] = field(default_factory=list)
+    slowest_nodes_seconds: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -44,6 +46,7 @@ class Step:
         before = database.Written.now()
         self.load_seconds.append(bench.velib("load", *map(str, paths)).seconds)
         self.build_seconds.append(bench.velib("build").seconds)
+        self.slowest_nodes_seconds.append(last_build().slowest())
         written = database.Written.now().since(before)
         self.wal_bytes.append(written.wal)
         self.file_bytes.append(written.files)
@@ -56,6 +59,8 @@ class OnTop:
     snapshots: int
     write_seconds: float = 0.0
     first_build_seconds: float = 0.0
+    slowest_nodes_seconds: dict[str, float] = field(default_factory=dict)
+    """Of the first build."""
     hour: Step = field(default_factory=Step)
     late: Step = field(default_factory=Step)
     status_seconds: list[float] = field(default_factory=list)
@@ -92,6 +97,7 @@ def _on_top_of(bench: Bench, history: History, snapshots: int) -> OnTop:
     found.write_seconds = time.perf_counter() - began
     say(f"written in {found.write_seconds:.0f} s, building")
     found.first_build_seconds = bench.velib("build", "--full-refresh").seconds
+    found.slowest_nodes_seconds = last_build().slowest()
     say(f"built in {found.first_build_seconds:.0f} s")
     for repeat in repeats:
         found.hour.take(bench, [history.as_files(HOUR, f"on_{snapshots}_hour_{repeat}")])

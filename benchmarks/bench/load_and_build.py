@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks.bench import duck, first_generation
 from benchmarks.bench.context import Bench, say
+from benchmarks.bench.dbt_log import last_build
 from benchmarks.bench.floor import floor_seconds
 from benchmarks.bench.table import Row
 
@@ -62,6 +63,7 @@ def _passage(bench: Bench, with_builds: bool) -> Passage:
         passage.summaries.append(_seconds_said(loaded.output) * each)
         if with_builds:
             passage.builds.append(bench.velib("build").seconds * each)
+            bench.details["slowest_nodes_of_the_first_build_s"] = last_build().slowest()
             passage.empty_builds_seconds.append(bench.velib("build").seconds)
             bench.built = home
         passage.floors.append(floor_seconds(files, bench.cores) * each)
