@@ -97,8 +97,9 @@ class Reading:
     stations_listed_twice: int
     counting: int  # stations that count bikes
     listing_none: int  # of these, stations that list none
-    # The stations that may differ from the state it was read against; None: any, and some may have come or gone.
-    changed: list[str] | None = None
+    # The stations that may differ from the state it was read against, and the bikes that are not the same objects there; None:
+    # any may differ, and some may have come or gone.
+    changed: dict[str, set[str]] | None = None
 
     @classmethod
     def of_places(cls, snapshot_format: Format, places: dict[str, Place]) -> Reading:
@@ -178,15 +179,11 @@ class NetworkState:
                 came.append((code, now))
                 continue
             was = old.bikes
-            differ = [bike_id for bike_id, bike in now.items() if was.get(bike_id) is not bike]
-            touched.update(differ)
-            new = [bike_id for bike_id in differ if bike_id not in was]
-            if new:
-                came.append((code, new))
-            if len(was) + len(new) > len(now):
-                gone = was.keys() - now.keys()
-                touched.update(gone)
-                left.append((code, gone))
+            differ = _differing(old, place) if reading.changed is None else reading.changed[code]
+            if differ:
+                touched |= differ
+                came.append((code, [bike_id for bike_id in differ if bike_id not in was]))
+                left.append((code, [bike_id for bike_id in differ if bike_id not in now]))
         for code, place in before.items() if reading.changed is None else ():
             if code not in after:
                 if code != STREET:
@@ -312,22 +309,22 @@ def _read_again(before: Reading, entries: Cut) -> Reading | None:
         return None
     parsed, places, parse = before.parsed.copy(), before.places.copy(), before.format.parse
     counting, listing_none = before.counting, before.listing_none
-    changed: list[str] = []
+    changed: dict[str, set[str]] = {}
     for index, (entry, old_entry) in enumerate(zip(entries, before.entries, strict=True)):
         if entry is old_entry:
             continue
         old = parsed[index]
         try:
-            place = _place(parse(entry))
+            station = parse(entry, old.station)
         except FormatError:
             return None
-        code = place.station.code
+        code = station.code
         if code is None or code != old.station.code:
             return None
+        place, changed[code] = _place_again(old, station)
         parsed[index] = places[code] = place
         counting += bool(place.station.bikes_counted) - bool(old.station.bikes_counted)
         listing_none += _lists_none(place) - _lists_none(old)
-        changed.append(code)
     _check_consistent(counting, listing_none)
     return Reading(
         before.format, entries, parsed, places, before.stations_without_code, 0, counting, listing_none, changed
@@ -353,6 +350,35 @@ def _place(station: Station) -> Place:
         bikes = {bike.bike_id: bike for bike in reversed(station.bikes)}
         bikes = dict(reversed(bikes.items()))
     return Place(station, bikes)
+
+
+def _place_again(old: Place, station: Station) -> tuple[Place, set[str]]:
+    """The place of a station that was `old`, and the bikes that differ in them. Most stand in the list as they stood."""
+    was, now = old.station.bikes, station.bikes
+    first, last = 0, min(len(was), len(now))
+    while first < last and was[first] is now[first]:
+        first += 1
+    behind = 0
+    while behind < last - first and was[-1 - behind] is now[-1 - behind]:
+        behind += 1
+    gone, come = was[first : len(was) - behind], now[first : len(now) - behind]
+    bikes = old.bikes
+    if gone or come:
+        bikes = bikes.copy()
+        for bike in gone:
+            bikes.pop(bike.bike_id, None)
+        for bike in come:
+            bikes[bike.bike_id] = bike
+        if len(bikes) != len(now):  # a bike listed twice
+            place = _place(station)
+            return place, _differing(old, place)
+    return Place(station, bikes), {bike.bike_id for bike in gone} | {bike.bike_id for bike in come}
+
+
+def _differing(old: Place, new: Place) -> set[str]:
+    """The bikes that are not the same objects in two readings of a station."""
+    was, now = old.bikes, new.bikes
+    return {bike_id for bike_id, bike in now.items() if was.get(bike_id) is not bike} | (was.keys() - now.keys())
 
 
 def _compare_station(code: str, old: Place | None, new: Place, changes: ChangeSet) -> None:

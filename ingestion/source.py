@@ -12,16 +12,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 import pyarrow as pa
-from psycopg2.extensions import parse_dsn
 
-from warehouse.database import connect_to
 from warehouse.errors import VelibError
+from warehouse.imports import uncollected
 from warehouse.settings import velib_home
 
 PIPELINE = "velib"
@@ -40,14 +38,20 @@ def load_tables(
     (`catalog.complete_load`). Raises VelibError when the database does not take it; an error of `tables` or `on_begin`
     itself passes through.
     """
-    # dlt takes more than a second to import: only a load that has something to write pays for it.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # Never a second COPY of the same rows: where a connection breaks, nobody knows whether the first was committed.
     os.environ["LOAD__RAISE_ON_MAX_RETRIES"] = "1"
-    import dlt
-    from dlt.common.storages.load_package import load_package_state
-    from dlt.pipeline.exceptions import PipelineStepFailed
+    # A folder lives for one process, and the tables are there: no state to bring back, or to hand on. No trace to write either.
+    os.environ["RESTORE_FROM_DESTINATION"] = "false"
+    os.environ["ENABLE_RUNTIME_TRACE"] = "false"
+    # dlt takes half a second to import: only a load that has something to write pays for it.
+    with uncollected():
+        import dlt
+        from dlt.common.storages.load_package import load_package_state
+        from dlt.pipeline.exceptions import PipelineStepFailed
+
+        from ingestion.credentials import Address
 
     failure: list[BaseException] = []
 
@@ -66,7 +70,7 @@ def load_tables(
     try:
         pipeline = dlt.pipeline(
             PIPELINE,
-            destination=dlt.destinations.postgres(credentials=complete_url(database_url)),
+            destination=dlt.destinations.postgres(credentials=Address.of(database_url)),
             dataset_name=DATASET,
             pipelines_dir=str(work_folder),
         )
@@ -143,22 +147,3 @@ def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def complete_url(database_url: str) -> str:
-    """The same database in a URL with user, password and host, which dlt insists on.
-
-    libpq may take them from elsewhere: a socket, .pgpass, the server's trust. A host given as an option goes first there.
-    """
-    parts = parse_dsn(database_url)
-    address = urlsplit(database_url)
-    if address.username and address.password and address.hostname and address.path.strip("/"):
-        return database_url
-    with closing(connect_to(database_url, "velib load")) as connection:
-        known = connection.info.dsn_parameters
-        parts["host"] = parts.get("host") or known.get("host") or connection.info.host
-        user, name = known["user"], known["dbname"]
-        password = connection.info.password or "none"  # the server asked for none
-    options = {name: value for name, value in parts.items() if name not in ("user", "password", "dbname")}
-    where = f"{quote(user, '')}:{quote(password, '')}@localhost/{quote(name, '')}"
-    return f"postgresql://{where}?{urlencode(options, quote_via=quote)}"

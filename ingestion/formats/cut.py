@@ -60,3 +60,36 @@ class Cut(list[bytes]):
             entries.append(payload[position:end])
             position = end + width
         return Cut(entries, self.opening, separator, self.closing)
+
+
+def changed_part(text: bytes, start: int, stop: int, pieces: Sequence[bytes]) -> tuple[int, int, bytes] | None:
+    """What of an array's inside, text[start:stop], is not as it was when it held `pieces`: (first, last, middle).
+
+    The array holds pieces[:first], then the values that `middle` writes with commas between them, then pieces[last:]. That
+    is so if `middle` is empty, or decodes as the inside of an array with a value in it. None where commas do not fit.
+    """
+    first, last = 0, len(pieces)
+    position = left = start  # where the next piece would begin; where the last one known from the left ends
+    while first < last and text.startswith(pieces[first], position):
+        left = position + len(pieces[first])
+        position = left + 1
+        first += 1
+        if text[left : left + 1] != b",":
+            break
+    right = end = stop
+    while first < last and text.endswith(pieces[last - 1], position, end):
+        last -= 1
+        right = end - len(pieces[last])
+        end = right - 1
+        if end < position or text[end : end + 1] != b",":
+            break
+    gap = text[left:right]
+    if first and last < len(pieces):
+        if gap == b",":
+            return first, last, b""
+        return (first, last, gap[1:-1]) if len(gap) > 2 and gap[:1] == gap[-1:] == b"," else None
+    if not gap or not (first or last < len(pieces)):
+        return first, last, gap
+    if first:
+        return (first, last, gap[1:]) if len(gap) > 1 and gap[:1] == b"," else None
+    return (first, last, gap[:-1]) if len(gap) > 1 and gap[-1:] == b"," else None

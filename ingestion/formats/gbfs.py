@@ -258,7 +258,7 @@ class Gbfs:
             raise FormatError("empty_list", "the file lists no station")
         return entries
 
-    def parse(self, entry: Entry) -> Station:
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
         code: str | None = None
         status: Status | None = None
         now: str | None = None

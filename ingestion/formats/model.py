@@ -82,6 +82,7 @@ class Station(NamedTuple):
     status: Status | None  # None: this feed states no status
     bikes: tuple[Bike, ...]  # as listed, in the file's order
     bikes_counted: int | None  # what the entry's own counts say; None: this feed lists no bikes at all
+    pieces: tuple[bytes, ...] = ()  # the bikes as the entry writes them, where that helps to parse the entry after it
 
 
 class Format(Protocol):
@@ -101,8 +102,12 @@ class Format(Protocol):
     def split(self, payload: bytes) -> list[Entry]:
         """Cut the payload into its station entries, undecoded where possible. Raises FormatError."""
 
-    def parse(self, entry: Entry) -> Station:
-        """Decode one entry. Raises FormatError naming the field."""
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
+        """Decode one entry. Raises FormatError naming the field.
+
+        `before` is what the same station's entry in the snapshot before was read into; it may spare work and changes nothing.
+        Bikes that were not read again are the same objects.
+        """
 
     def captured_at(self, payload: bytes) -> datetime | None:
         """When the payload says it was captured (aware, UTC), or None where it does not say."""

@@ -164,7 +164,7 @@ class Nextbike:
         electric = _electric_types(place for place, _ in found)
         return [NextbikeEntry(place, city_name, electric) for place, city_name in found]
 
-    def parse(self, entry: Entry) -> Station:
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
         place = decode(_place, entry.place, ENTRY)
         if place.spot is None and place.bike is None:
             raise FormatError("missing_field", f"field `spot` is missing in {ENTRY}")

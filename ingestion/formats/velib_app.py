@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ingestion.formats import outline
-from ingestion.formats.cut import Cut
+from ingestion.formats.cut import Cut, changed_part
 from ingestion.formats.decoding import (
     UNCOUNTED_BYTES,
     Count,
@@ -105,6 +105,9 @@ _new = tuple.__new__  # a NamedTuple's own constructor costs three times as much
 _MAX_REMEMBERED = 1000
 _MAX_BIKES = 40_000
 
+# How an entry goes on to its bikes and ends after them, where they are its last member.
+_BIKES, _END = b'"bikes":[', b"]}"
+
 
 class _Bikes(dict[bytes, Bike]):
     """Bikes by their bytes, as far as they were read. The same bytes give the same object, which then compares at once."""
@@ -161,6 +164,71 @@ def _read_station(raw: bytes, *rest: Any) -> tuple[str, str | None, Attributes]:
     return key(station.code), state, attributes
 
 
+def _read_entry(entry: Entry) -> Station:
+    raw = _undecoded.decode(entry)
+    pieces = tuple(map(bytes, raw.bikes)) if raw.bikes else ()
+    return storable(_station_of(raw, tuple(map(_bikes.__getitem__, pieces)), pieces), bytes(entry))
+
+
+def _read_again(entry: bytes, before: Station) -> Station | None:
+    """Read an entry of which most bikes are those of the one before. None: it has to be read as if that were not known.
+
+    What stands before the bikes and closes behind them is decoded as one object, and then the bikes that are new: the entry
+    is those two put together.
+    """
+    start = entry.find(_BIKES) + len(_BIKES)
+    if start < len(_BIKES) or not entry.endswith(_END):
+        return None
+    found = changed_part(entry, start, len(entry) - len(_END), before.pieces)
+    if found is None:
+        return None
+    first, last, middle = found
+    try:
+        raw = _undecoded.decode(entry[:start] + _END)
+        new = tuple(map(bytes, _entries.decode(b"[" + middle + b"]"))) if middle else ()
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if raw.bikes != [] or (middle and not new):
+        return None
+    bikes = before.bikes[:first] + tuple(map(_bikes.__getitem__, new)) + before.bikes[last:]
+    return storable(_station_of(raw, bikes, before.pieces[:first] + new + before.pieces[last:]), entry)
+
+
+def _station_of(raw: _Entry[msgspec.Raw, msgspec.Raw], bikes: tuple[Bike, ...], pieces: tuple[bytes, ...]) -> Station:
+    station = bytes(raw.station)
+    read_station = _read_station if len(station) <= _MAX_REMEMBERED else _read_station.__wrapped__
+    code, state, attributes = read_station(
+        station,
+        raw.nbDock,
+        raw.nbEDock,
+        raw.maxBikeOverflow,
+        raw.creditCard,
+        raw.kioskState,
+        raw.overflow,
+        raw.overflowActivation,
+        raw.isAltitude,
+    )
+    available = total((raw.nbBike, raw.nbEbike), "nbBike + nbEbike")
+    status = (
+        state,
+        available,
+        raw.nbBike,
+        raw.nbEbike,
+        raw.nbFreeDock,
+        raw.nbFreeEDock,
+        raw.nbDock,
+        raw.nbEDock,
+        raw.nbBikeOverflow,
+        raw.nbEBikeOverflow,
+        raw.nbBikeBlockedToCollect,
+        raw.nbBikeBlockedToFixInStation,
+        raw.densityLevel,
+        None,
+        None,
+    )
+    return Station(code, attributes, _new(Status, status), bikes, available, pieces)
+
+
 class VelibApp:
     """The array of Vélib's app."""
 
@@ -183,48 +251,12 @@ class VelibApp:
             raise FormatError("empty_list", "the file lists no station")
         return Cut.of(payload, entries) if len(payload) <= UNCOUNTED_BYTES else entries
 
-    def parse(self, entry: Entry) -> Station:
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
         try:
-            return self._parse(entry)
+            return (_read_again(entry, before) if before is not None else None) or _read_entry(entry)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             decode(_entry, entry, ENTRY)  # as a whole, so that the message says where in the entry it is
             raise
-
-    def _parse(self, entry: Entry) -> Station:
-        raw = _undecoded.decode(entry)
-        station = bytes(raw.station)
-        read_station = _read_station if len(station) <= _MAX_REMEMBERED else _read_station.__wrapped__
-        code, state, attributes = read_station(
-            station,
-            raw.nbDock,
-            raw.nbEDock,
-            raw.maxBikeOverflow,
-            raw.creditCard,
-            raw.kioskState,
-            raw.overflow,
-            raw.overflowActivation,
-            raw.isAltitude,
-        )
-        available = total((raw.nbBike, raw.nbEbike), "nbBike + nbEbike")
-        status = (
-            state,
-            available,
-            raw.nbBike,
-            raw.nbEbike,
-            raw.nbFreeDock,
-            raw.nbFreeEDock,
-            raw.nbDock,
-            raw.nbEDock,
-            raw.nbBikeOverflow,
-            raw.nbEBikeOverflow,
-            raw.nbBikeBlockedToCollect,
-            raw.nbBikeBlockedToFixInStation,
-            raw.densityLevel,
-            None,
-            None,
-        )
-        bikes = tuple(map(_bikes.__getitem__, map(bytes, raw.bikes))) if raw.bikes else ()
-        return storable(Station(code, attributes, _new(Status, status), bikes, available), bytes(entry))
 
     def captured_at(self, payload: bytes) -> datetime | None:
         return None  # dueDate is a station's opening date

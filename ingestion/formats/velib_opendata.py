@@ -112,7 +112,7 @@ class VelibOpendata:
             raise FormatError("missing_field", "field `stationcode` is missing in every entry")
         return rows
 
-    def parse(self, entry: Entry) -> Station:
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
         row = decode(_row, entry, ENTRY)
         code = text(row.stationcode)
         if not code:

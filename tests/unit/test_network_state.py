@@ -27,8 +27,8 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def parse(self, entry: Entry) -> Station:
-        station: Station = self.inner.parse(entry)
+    def parse(self, entry: Entry, before: Station | None = None) -> Station:
+        station: Station = self.inner.parse(entry, before)
         self.parsed += 1
         return station
 

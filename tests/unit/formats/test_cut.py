@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingestion.formats.cut import Cut
+from ingestion.formats.cut import Cut, changed_part
 
 _scan = msgspec.json.Decoder(list[msgspec.Raw])
 _text = st.text(st.sampled_from('ab,[]{}"\\ é'), max_size=4)
@@ -27,7 +27,7 @@ def cut(payload: bytes) -> Cut:
 def decodes(entry: bytes) -> bool:
     try:
         msgspec.json.decode(entry)
-    except msgspec.DecodeError:
+    except ValueError:  # no JSON, or no UTF-8
         return False
     return True
 
@@ -76,3 +76,44 @@ def test_unchanged_entries_are_the_same_objects_and_changed_ones_are_found(layou
             changed
         ]
         assert again[changed] == msgspec.json.encode(after[changed])
+
+
+_piece = st.sampled_from([b'{"b":1}', b'{"b":2}', b'{"b":[{"b":1}]}', b'{"b":"},{"}'])
+
+
+@given(st.lists(_piece, max_size=4), st.lists(_piece, max_size=4), st.sampled_from([b",", b", "]), st.data())
+@example([b'{"b":1}'], [b'{"b":1}'], b",", None)
+def test_what_is_new_inside_an_array(
+    before: list[bytes], after: list[bytes], separator: bytes, data: st.DataObject | None
+) -> None:
+    inside = separator.join(after)
+    if data is not None:  # now and then what is no array
+        start, stop = sorted(data.draw(st.integers(0, len(inside))) for _ in range(2))
+        inside = data.draw(st.sampled_from([inside, inside, inside[:start] + b"," + inside[stop:], inside + b","]))
+    found = changed_part(b"[" + inside + b"]", 1, 1 + len(inside), before)
+    if found is None:
+        return
+    first, last, middle = found
+    try:
+        new = [bytes(each) for each in _scan.decode(b"[" + middle + b"]")]
+    except ValueError:
+        return
+    if middle and not new:
+        return
+    assert [*before[:first], *new, *before[last:]] == [bytes(each) for each in _scan.decode(b"[" + inside + b"]")]
+
+
+def test_only_what_is_new_is_left_to_read() -> None:
+    one, two, three = b'{"b":1}', b'{"b":2}', b'{"b":3}'
+    for before, after, expected in (
+        ([one, two], [one, two], (2, 2, b"")),
+        ([one, two, three], [one, three], (1, 2, b"")),
+        ([one, three], [one, two, three], (1, 1, two)),
+        ([one], [one, two], (1, 1, two)),
+        ([two], [one, two], (0, 0, one)),
+        ([one], [], (0, 1, b"")),
+        ([], [one, two], (0, 0, one + b"," + two)),
+        ([one, two, three], [one, b"{}", three], (1, 2, b"{}")),
+    ):
+        inside = b",".join(after)
+        assert changed_part(inside, 0, len(inside), before) == expected, (before, after)

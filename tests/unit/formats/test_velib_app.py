@@ -20,7 +20,7 @@ def one(**changes: Any) -> Station:
 
 def test_every_field() -> None:
     station = one()
-    assert station == Station(
+    assert station._replace(pieces=()) == Station(
         code="16107",
         attributes=Attributes(
             name="Benjamin Godard - Victor Hugo",
