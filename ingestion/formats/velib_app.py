@@ -16,6 +16,7 @@ import msgspec
 from ingestion.formats import outline
 from ingestion.formats.cut import Cut, changed_part
 from ingestion.formats.decoding import (
+    FLAGS,
     UNCOUNTED_BYTES,
     Count,
     Flag,
@@ -27,7 +28,6 @@ from ingestion.formats.decoding import (
     decode,
     flag,
     key,
-    percent,
     storable,
     text,
     total,
@@ -98,7 +98,9 @@ _undecoded = msgspec.json.Decoder(_Entry[msgspec.Raw, msgspec.Raw], strict=False
 _station = msgspec.json.Decoder(_Station, strict=False)
 _bike = msgspec.json.Decoder(_Bike, strict=False)
 _no_gps = _Gps()
-_new = tuple.__new__  # a NamedTuple's own constructor costs three times as much
+# A NamedTuple's own constructor costs three times as much, and a function that only hands its argument back nearly as much: a
+# day has hundreds of thousands of new bikes.
+_new: Any = tuple.__new__
 
 # Parts are remembered up to this length (a real one has 300 bytes) and so many bikes (two networks of Paris), so that memory
 # stays bounded whatever a file holds.
@@ -114,18 +116,23 @@ class _Bikes(dict[bytes, Bike]):
 
     def __missing__(self, raw: bytes) -> Bike:
         bike = _bike.decode(raw)
-        result = Bike(
-            key(bike.bike_name),
-            flag(bike.bike_electric, "bikeElectric"),
-            text(bike.bike_status),
-            text(bike.dock_position),
-            percent(bike.bike_battery_level),
-            bike.bike_rate,
-            bike.number_of_rates,
-            text(bike.last_rate_date),
-            text(bike.bike_block_cause),
-            None,
-            None,
+        name, status, dock = bike.bike_name, bike.bike_status, bike.dock_position
+        rated, cause, battery = bike.last_rate_date, bike.bike_block_cause, bike.bike_battery_level
+        result: Bike = _new(
+            Bike,
+            (
+                name if name.__class__ is str else key(name),
+                FLAGS[bike.bike_electric] if bike.bike_electric in FLAGS else flag(bike.bike_electric, "bikeElectric"),
+                status if status.__class__ is str else text(status),
+                dock if dock.__class__ is str else text(dock),
+                None if battery is None else round(battery),
+                bike.bike_rate,
+                bike.number_of_rates,
+                rated if rated.__class__ is str else text(rated),
+                cause if cause.__class__ is str else text(cause),
+                None,
+                None,
+            ),
         )
         if len(raw) <= _MAX_REMEMBERED:
             if len(self) >= _MAX_BIKES:
