@@ -270,7 +270,7 @@ def test_a_full_disk(small_disk: Disk, folder: Path) -> None:
     )
 
     small_disk.make_room()
-    small_disk.leave(1_500_000)  # enough for what is extracted, not for the tables
+    small_disk.leave(400_000)  # enough for what is extracted, not for the tables
     found = run("load", str(folder))
     assert "No space left on device" in found.error, found
     assert "load again" in found.error, found
