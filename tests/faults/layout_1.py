@@ -73,7 +73,7 @@ def turn_back(database: Database) -> None:
             )
         )
         database.rows(f"insert into raw.{table} ({columns}) select {columns} from today.{table}")
-    for table in ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state"):
+    for table in ("_dlt_loads", "_dlt_version"):
         database.rows(f"alter table today.{table} set schema raw")
     database.rows("select setval('raw.change_set_id_seq', nextval('today.change_set_id_seq') + 1)")
     database.rows(
