@@ -43,7 +43,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     work = _work_folder(options.work)
     archive = options.archive.resolve() if options.archive else work / "simulated"
-    bench = Bench(SIZES[options.size], work, archive, options.only, built=options.home and options.home.resolve())
+    histories = options.histories.resolve() if options.histories else work / "histories"
+    bench = Bench(
+        SIZES[options.size], work, archive, histories, options.only, built=options.home and options.home.resolve()
+    )
     about = {
         "size": options.size, "began_at": datetime.now(UTC), "cores": bench.cores, "machine": platform.machine(),
         "python": platform.python_version(), "parameters": asdict(bench.size),
@@ -77,6 +80,9 @@ def _options() -> argparse.Namespace:
         "--work", type=Path, default=project_root() / ".velib-bench", help="Where a folder of this run is made."
     )
     parser.add_argument("--archive", type=Path, help="Take this archive of Paris, instead of simulating one.")
+    parser.add_argument(
+        "--histories", type=Path, help="Where histories are, or are to stay: see benchmarks.bench.histories."
+    )
     parser.add_argument(
         "--home", type=Path, help="Of a built warehouse, for what looks at one: size, queries, startup."
     )

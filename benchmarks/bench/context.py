@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import processes
+from benchmarks.bench.histories import DAY, Prepared
 from benchmarks.bench.processes import Ran
 from benchmarks.trips_truth.world import snapshots, use_own_warehouse
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse import settings
 
-DAY = 1_440
-"""Snapshots a day, at one a minute."""
 YEAR = 365 * DAY
 
 
@@ -56,6 +55,8 @@ class Bench:
     size: Size
     work: Path
     archive: Path
+    histories: Path
+    """Where histories are made, or are already."""
     parts: list[str]
     """What was asked for."""
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -83,13 +84,25 @@ class Bench:
 
     def use_new(self, name: str) -> Path:
         """What follows goes to a new, empty warehouse of that name, whose server runs."""
+        home = self._emptied(name)
+        use_own_warehouse(home)
+        self.velib("db", "start")
+        return home
+
+    def use_history(self, prepared: Prepared) -> Path:
+        """What follows goes to a copy of a history, whose server runs; the one before is gone."""
+        home = self._emptied("history")
+        prepared.copy_to(home)
+        use_own_warehouse(home)
+        self.velib("db", "start")
+        return home
+
+    def _emptied(self, name: str) -> Path:
         home = self.work / name
         if home.exists():
             use_own_warehouse(home)
             self.velib("db", "stop")
             shutil.rmtree(home)
-        use_own_warehouse(home)
-        self.velib("db", "start")
         return home
 
     def use_built(self) -> None:

@@ -1,6 +1,6 @@
 """One more hour, one late file, one `velib status`: on top of a short, a longer and a long history.
 
-The history is written straight into `raw` (benchmarks.history). What goes on top are files, loaded and built by the commands a user
+The histories are written straight into `raw` (`histories`). What goes on top are files, loaded and built by the commands a user
 types. A checkpoint before each, as there is one between two hours of an ordinary day: the first change of a page after it is the
 dearest.
 """
@@ -8,23 +8,17 @@ dearest.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.bench import database
-from benchmarks.bench.context import DAY, Bench, say
+from benchmarks.bench.context import Bench, say
 from benchmarks.bench.dbt_log import last_build
+from benchmarks.bench.histories import DAY, HOUR, Prepared, prepare
 from benchmarks.bench.table import Row
-from benchmarks.history.run import History
-from simulator.config import CityConfig
 
 GOAL = 1.2
-HOUR = 60
-START = datetime(2025, 6, 2)  # noqa: DTZ001 (local Paris time)
-MONTH = 30 * DAY
 
 
 @dataclass
@@ -41,10 +35,10 @@ class Step:
     def seconds(self) -> float:
         return statistics.median(map(sum, zip(self.load_seconds, self.build_seconds, strict=True)))
 
-    def take(self, bench: Bench, paths: Sequence[Path]) -> None:
+    def take(self, bench: Bench, path: Path) -> None:
         database.checkpoint()
         before = database.Written.now()
-        self.load_seconds.append(bench.velib("load", *map(str, paths)).seconds)
+        self.load_seconds.append(bench.velib("load", str(path)).seconds)
         self.build_seconds.append(bench.velib("build").seconds)
         self.slowest_nodes_seconds.append(last_build().slowest())
         written = database.Written.now().since(before)
@@ -57,7 +51,6 @@ class OnTop:
     """All that was measured on top of one history."""
 
     snapshots: int
-    write_seconds: float = 0.0
     first_build_seconds: float = 0.0
     slowest_nodes_seconds: dict[str, float] = field(default_factory=dict)
     """Of the first build."""
@@ -73,50 +66,29 @@ class OnTop:
 
 
 def growth(bench: Bench) -> Iterator[Row]:
-    """Each history goes on where the one before ended, and is built from scratch."""
-    size = bench.size
-    total = size.histories[-1] + len(size.histories) * size.repeats * HOUR
-    history = History(CityConfig(snapshots=total, start=START), bench.work / "history")
-    home = bench.use_new("history")
+    """A warehouse for each history."""
     all_found: list[OnTop] = []
-    for snapshots in size.histories:
-        all_found.append(_on_top_of(bench, history, snapshots))
+    for snapshots in bench.size.histories:
+        prepared = prepare(bench.histories, snapshots, bench.size.repeats, say)
+        home = bench.use_history(prepared)
+        all_found.append(_on_top_of(bench, prepared))
         bench.built = home
         bench.details["growth"] = [asdict(found) for found in all_found]
     yield from _rows(all_found)
 
 
-def _on_top_of(bench: Bench, history: History, snapshots: int) -> OnTop:
-    found = OnTop(snapshots)
-    repeats = range(bench.size.repeats)
-    say(f"a history of {found.length}")
-    began = time.perf_counter()
-    late = history.straight(
-        snapshots - history.written, _left_out(history.written, snapshots, len(repeats)), _say_now_and_then
-    )
-    found.write_seconds = time.perf_counter() - began
-    say(f"written in {found.write_seconds:.0f} s, building")
-    found.first_build_seconds = bench.velib("build", "--full-refresh").seconds
+def _on_top_of(bench: Bench, prepared: Prepared) -> OnTop:
+    found = OnTop(prepared.snapshots)
+    found.first_build_seconds = bench.velib("build").seconds
     found.slowest_nodes_seconds = last_build().slowest()
-    say(f"built in {found.first_build_seconds:.0f} s")
-    for repeat in repeats:
-        found.hour.take(bench, [history.as_files(HOUR, f"on_{snapshots}_hour_{repeat}")])
-    for path in late:
-        found.late.take(bench, [path])
+    say(f"{found.length} built in {found.first_build_seconds:.0f} s")
+    for hour in prepared.hours:
+        found.hour.take(bench, hour)
+    for file in prepared.late:
+        found.late.take(bench, file)
     found.status_seconds = [bench.velib("status").seconds for _ in range(3)]
     say(f"on top of it: an hour {found.hour.seconds:.1f} s, a late file {found.late.seconds:.1f} s")
     return found
-
-
-def _left_out(begin: int, end: int, count: int) -> list[int]:
-    """Snapshots for late files: in the middle of the stretch, but no more than a month back."""
-    middle = max((begin + end) // 2, end - MONTH)
-    return [middle + 7 * number for number in range(count)]
-
-
-def _say_now_and_then(number: int) -> None:
-    if number % (10 * DAY) == 0 and number:
-        say(f"{number:,} snapshots written")
 
 
 def _rows(all_found: Sequence[OnTop]) -> Iterator[Row]:

@@ -75,7 +75,7 @@ def _load_rows(bench: Bench, floor: float, loaded: float, said: float) -> Iterat
     sample = bench.files[:SAMPLE]
     read_all, read_bikes = (
         duck.seconds(query, sample, bench.cores, bench.work) * 1000 / len(sample)
-        for query in (duck.READ_ALL, duck.READ_BIKES)
+        for query in ("read_all", "read_bikes")
     )
     old_files = bench.files[: bench.size.first_generation_files]
     home = bench.use_new("first_generation")
@@ -94,7 +94,7 @@ def _load_rows(bench: Bench, floor: float, loaded: float, said: float) -> Iterat
 
 def _build_rows(bench: Bench, floor: float, loaded: float, built: float, again: float) -> Iterator[Row]:
     sample = bench.files[:SAMPLE]
-    trips = duck.seconds(duck.TRIPS, sample, bench.cores, bench.work) * 1000 / len(sample)
+    trips = duck.seconds("trips", sample, bench.cores, bench.work) * 1000 / len(sample)
     unit = "ms a snapshot"
     note = (
         f"a build takes {again:.1f} s where nothing is new (dbt's start, {len(bench.files):,} snapshots or one): "

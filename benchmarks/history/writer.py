@@ -77,6 +77,7 @@ class Writer:
         self._loader.join()
         self._connection.close()
         if self._loader.exitcode:
+            self._pieces.cancel_join_thread()  # nobody takes what is left in it
             raise RuntimeError(f"the process that loads ended with {self._loader.exitcode}")
 
     def _send(self) -> None:
@@ -96,6 +97,7 @@ class Writer:
                 return
             except Full:
                 if not self._loader.is_alive():
+                    self._pieces.cancel_join_thread()
                     raise RuntimeError("the process that loads has died") from None
 
 
