@@ -1,16 +1,12 @@
 -- departures and arrivals by hour of a day, the network
-with movements as (
-    select departed_at as at, 1 as departures, 0 as arrivals
-    from mart.fct_trips
-    where is_customer_trip and departed_at >= %(day)s and departed_at < %(day_end)s
-    union all
-    select arrived_at as at, 0 as departures, 1 as arrivals
-    from mart.fct_trips
-    -- `departed_at` bounds what is read; few rides are longer
-    where
-        is_customer_trip and arrived_at >= %(day)s and arrived_at < %(day_end)s
-        and departed_at >= %(day)s - interval '1 day' and departed_at < %(day_end)s
-)
-select extract(hour from at at time zone 'Europe/Paris') as hour_of_day, sum(departures), sum(arrivals)
-from movements
+select
+    extract(hour from ends.at at time zone 'Europe/Paris') as hour_of_day,
+    sum(ends.departures) as departures, sum(ends.arrivals) as arrivals
+from mart.fct_trips as trip
+cross join lateral (values (trip.departed_at, 1, 0), (trip.arrived_at, 0, 1)) as ends (at, departures, arrivals)
+where
+    trip.is_customer_trip
+    -- no ride of a customer is longer than three hours: that would be of type `long`
+    and trip.departed_at >= %(day)s - interval '3 hours' and trip.departed_at < %(day_end)s
+    and ends.at >= %(day)s and ends.at < %(day_end)s
 group by hour_of_day
