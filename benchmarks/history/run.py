@@ -1,4 +1,4 @@
-"""One run of a city, part of it straight into `raw`, part of it as files: the same snapshots either way.
+"""One run of a city, first straight into `raw`, then as files: the same snapshots either way.
 
 What goes on top of a history by `velib load` has to find its neighbours' files, else the loader rebuilds their content from all
 change sets before. So the last snapshot of a stretch is written as a file too, and so are those next to one that is left out.
@@ -33,7 +33,7 @@ USUAL_FILE_BYTES = 330_000
 
 
 class History:
-    """A city whose snapshots go where they are asked to, stretch by stretch. `config.snapshots` is how many there can be.
+    """A city whose snapshots go straight into the database, then into files. `config.snapshots` is how many there can be.
 
     Stations that drop out and bikes listed twice are not for histories.
     """
@@ -46,19 +46,17 @@ class History:
         self.city.engine.truth = _Forgetful(self.city.engine)
         self._captures = self.city.captures()
         self._told = Told(self.city.engine)
-        self._last_at: datetime | None = None
-        self.written = 0
-        """Snapshots so far, left out ones too."""
 
     def straight(
         self, snapshots: int, left_out: Collection[int] = (), progress: Callable[[int], object] = lambda count: None
     ) -> list[Path]:
-        """The next so many into the database at hand. Returns the files of those left out (by number), for later."""
-        last = self.written + snapshots - 1
+        """The first so many into the database at hand. Returns the files of those left out (by number), for later."""
+        last = snapshots - 1
         as_files = {last} | {number + by for number in left_out for by in (-1, 1)}
-        if not as_files.isdisjoint(left_out) or not all(self.written < number for number in left_out):
+        if not as_files.isdisjoint(left_out) or not all(0 < number < last for number in left_out):
             raise ValueError("of snapshots that are left out both neighbours are in the history")
-        late = []
+        late: list[Path] = []
+        last_at: datetime | None = None
         writer = Writer(FEED, FEED)
         gc.disable()  # nothing here makes cycles, and looking for them among millions of objects takes a third of the time
         try:
@@ -69,8 +67,8 @@ class History:
                     continue
                 file, digest = self._write("known", at, hidden) if number in as_files else self._made_up(at)
                 changes, counts = self._told.change_set(hidden)
-                writer.add(at, self._last_at, file, digest, counts, changes)
-                self._last_at = at
+                writer.add(at, last_at, file, digest, counts, changes)
+                last_at = at
                 progress(number)
         finally:
             gc.enable()
@@ -78,17 +76,14 @@ class History:
         return late
 
     def as_files(self, snapshots: int, name: str) -> Path:
-        """The next so many as files, in a folder of that name. They have to be loaded before the next go straight."""
+        """The next so many as files, in a folder of that name."""
         for _ in range(snapshots):
             _, at, hidden = self._next()
             self._write(name, at, hidden)
-            self._told.change_set(hidden)
-            self._last_at = at
         return self.folder / name
 
     def _next(self) -> tuple[int, datetime, set[Bike]]:
         number, captured = next(self._captures)
-        self.written = number + 1
         return number, utc(captured), self.city.feed.leave_out(number, captured)[1]
 
     def _write(self, name: str, at: datetime, hidden: set[Bike]) -> tuple[LandingFile, str]:

@@ -25,24 +25,23 @@ _OF_THE_FILE = {"feed", "change_set_id", "file", "file_bytes", "file_modified_ns
 def test_a_history_is_what_its_files_would_be(
     fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a file on top, a late one, and a stretch after both."""
+    """With files on top, a late one among them."""
     monkeypatch.setattr("simulator.feed.FLICKERS", 2e-3)
     monkeypatch.setattr("simulator.operations.CLOSURES_PER_STATION_AND_DAY", 20)
     monkeypatch.setattr("simulator.operations.KIOSK_CHANGES_PER_STATION_AND_DAY", 20)
     # a neighbour that has no file would be found by reading all change sets before it
     monkeypatch.setattr("ingestion.load.rebuild_snapshot", None)
     start = datetime(2026, 6, 2, 8)  # noqa: DTZ001 (local Paris time)
-    config = CityConfig(snapshots=90, bikes=500, stations=40, start=start)
+    config = CityConfig(snapshots=80, bikes=500, stations=40, start=start)
     write_archive(tmp_path / "archive", config)
     load([str(tmp_path / "archive")], LoadOptions(feed=FROM_FILES, workers=1))
 
     history = History(config, tmp_path / "history")
-    late = history.straight(50, left_out=[25])
+    late = history.straight(60, left_out=[25])
     load([str(history.as_files(20, "next")), *map(str, late)])
-    history.straight(20)
 
     straight, from_files = (_content(fresh_database, feed) for feed in (FEED, FROM_FILES))
-    assert len(straight["snapshots"]) == 90
+    assert len(straight["snapshots"]) == 80
     for table, rows in from_files.items():
         assert straight[table] == rows, table
     assert any(not bike["is_present"] for _, bike in from_files["bike_changes"])
