@@ -213,7 +213,27 @@ def complete_load(connection: Connection, load_id: str) -> None:
     `connection` is the one that holds the load lock: when that is gone another load may have begun, and this fails with it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("update raw.loads set completed_at = clock_timestamp() where load_id = %s", (load_id,))
+        cursor.execute(
+            "update raw.loads set completed_at = clock_timestamp() where load_id = %s returning first_change_set_id",
+            (load_id,),
+        )
+        (first_change_set_id,) = _one(cursor)
+        # How many snapshots of each feed count: those written again were counted before.
+        cursor.execute(
+            """
+            insert into raw.feeds (feed, snapshots)
+            select s.feed, count(*)
+            from raw.snapshots s
+            where s.change_set_id >= %s and s._dlt_load_id = %s and not exists (
+                select
+                from raw.snapshots before join raw.loads l on l.load_id = before._dlt_load_id and l.completed_at is not null
+                where before.feed = s.feed and before.snapshot_at = s.snapshot_at and before.change_set_id < s.change_set_id
+            )
+            group by s.feed
+            on conflict (feed) do update set snapshots = feeds.snapshots + excluded.snapshots
+            """,
+            (first_change_set_id, load_id),
+        )
 
 
 def record_outcomes(

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Raised with every change of the tables below, together with a migration from the version before.
-LAYOUT = 3
+LAYOUT = 4
 
 # The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
 LOAD_LOCK = 0x7E11B_10AD
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
+
+# Longer than this between two snapshots is a gap: dbt's var gap_seconds.
+GAP = "interval '45 minutes'"
 
 # What the loader keeps in place beside the tables dlt appends to. Ids ascend in the order in which loads are completed.
 _BOOKKEEPING = """
@@ -39,6 +42,10 @@ create table if not exists raw.loads (
     first_change_set_id integer not null,
     completed_at timestamptz,
     cleaned_at timestamptz
+);
+create table if not exists raw.feeds (
+    feed text primary key,
+    snapshots integer not null
 );
 create table if not exists raw.quarantined_files (
     path text not null,
@@ -65,12 +72,17 @@ create table if not exists raw.duplicate_files (
 );
 """
 
-# These serve the loader's look-ups and dbt's reading of what is new. Indexes and not keys: dbt makes the tables without.
-_INDEXES = """
+# These serve the loader's look-ups, those of `velib status`, and dbt's reading of what is new. Indexes and not keys: dbt makes
+# the tables without.
+_INDEXES = f"""
 create unique index if not exists loads_by_id on raw.loads (load_id);
+create index if not exists loads_by_completion on raw.loads (completed_at);
+create index if not exists loads_without_an_end on raw.loads (started_at) where completed_at is null and cleaned_at is null;
 create unique index if not exists duplicate_files_pkey on raw.duplicate_files (path);
 create index if not exists duplicate_files_by_time on raw.duplicate_files (feed, snapshot_at);
 create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
+create index if not exists snapshots_after_gap on raw.snapshots (feed, snapshot_at)
+    where snapshot_at - previous_snapshot_at > {GAP};
 create index if not exists snapshots_by_file on raw.snapshots (file);
 create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
 create index if not exists station_change_sets_by_id on raw.station_change_sets (change_set_id);
@@ -129,6 +141,13 @@ where not exists (select from raw.snapshots s where s.change_set_id = c.change_s
 """,
     # Layout 2 had one row a change: three times as large. Views of dbt's on the old tables go with them; a build makes them anew.
     2: _gather("station_change_sets") + _gather("bike_change_sets"),
+    # Layout 3 had snapshots counted by whoever asked how many there are.
+    3: """
+insert into raw.feeds (feed, snapshots)
+select s.feed, count(distinct s.snapshot_at)
+from raw.snapshots s join raw.loads l on l.load_id = s._dlt_load_id and l.completed_at is not null
+group by s.feed;
+""",
 }
 
 _TYPES: dict[pa.DataType, str] = {

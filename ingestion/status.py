@@ -16,9 +16,6 @@ from warehouse.dbt_process import BUILD_LOCK
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-# Longer than this between two snapshots is a gap: dbt's var gap_seconds.
-GAP = timedelta(minutes=45)
-
 
 @dataclass(frozen=True)
 class Gap:
@@ -30,7 +27,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """One feed, by the snapshots that count. `cadence` is the usual time between two; `gaps` are the latest."""
+    """One feed, by the snapshots that count. `cadence` is the usual time between two of late; `gaps` are the latest."""
 
     feed: str
     snapshots: int
@@ -86,40 +83,68 @@ class WarehouseStatus:
     database_bytes: int
 
 
-_FEEDS = f"""
-with counting as (
-    select distinct on (s.feed, s.snapshot_at) s.feed, s.snapshot_at, s.previous_snapshot_at, s.station_count, s.bike_count
-    from raw.snapshots s
-    where {catalog.COMPLETE}
-    order by s.feed, s.snapshot_at, s.change_set_id desc
-)
+# Of a row `s` of raw.snapshots, as a value for each row: the planner would look for all rows' loads, or successors, at once.
+_IS_COMPLETE = "(select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) is not null"
 
+# Each part takes what it tells through an index, however much there is: of the snapshots only the latest thousand are read.
+_FEEDS = f"""
 select
-    feed,
-    count(*),
-    min(snapshot_at),
-    max(snapshot_at),
-    (array_agg(station_count order by snapshot_at desc))[1],
-    (array_agg(bike_count order by snapshot_at desc))[1],
-    percentile_disc(0.5) within group (order by snapshot_at - previous_snapshot_at),
-    count(*) filter (where snapshot_at - previous_snapshot_at > %(gap)s),
-    (array_agg(previous_snapshot_at order by snapshot_at desc) filter (where snapshot_at - previous_snapshot_at > %(gap)s))[:5],
-    (array_agg(snapshot_at order by snapshot_at desc) filter (where snapshot_at - previous_snapshot_at > %(gap)s))[:5]
-from counting
-group by feed
-order by feed
+    f.feed,
+    f.snapshots,
+    oldest.snapshot_at,
+    newest.snapshot_at,
+    newest.station_count,
+    newest.bike_count,
+    lately.cadence,
+    gaps.how_many,
+    gaps.latest_from,
+    gaps.latest_to
+from raw.feeds f
+cross join lateral (
+    select s.snapshot_at from raw.snapshots s
+    where s.feed = f.feed and {_IS_COMPLETE}
+    order by s.snapshot_at limit 1
+) as oldest
+cross join lateral (
+    select s.snapshot_at, s.station_count, s.bike_count from raw.snapshots s
+    where s.feed = f.feed and {_IS_COMPLETE}
+    order by s.snapshot_at desc, s.change_set_id desc limit 1
+) as newest
+cross join lateral (
+    select percentile_disc(0.5) within group (order by latest.snapshot_at - latest.previous_snapshot_at) as cadence
+    from (
+        select distinct on (s.snapshot_at) s.snapshot_at, s.previous_snapshot_at from raw.snapshots s
+        where s.feed = f.feed and {_IS_COMPLETE}
+        order by s.snapshot_at desc, s.change_set_id desc limit 1000
+    ) as latest
+) as lately
+cross join lateral (
+    select
+        count(*) as how_many,
+        (array_agg(gap.previous_snapshot_at order by gap.snapshot_at desc))[:5] as latest_from,
+        (array_agg(gap.snapshot_at order by gap.snapshot_at desc))[:5] as latest_to
+    from raw.snapshots gap
+    where gap.feed = f.feed and gap.snapshot_at - gap.previous_snapshot_at > {raw_schema.GAP}
+        and gap.change_set_id = (
+            select s.change_set_id from raw.snapshots s
+            where s.feed = f.feed and s.snapshot_at = gap.snapshot_at and {_IS_COMPLETE}
+            order by s.change_set_id desc limit 1
+        )
+) as gaps
+order by f.feed
 """
 
 # A load that is not complete is under way when the session that holds the load lock was there before it.
 _LOADS = """
 select
-    max(loads.started_at) filter (where loads.is_under_way),
-    count(*) filter (where loads.completed_at is null and not loads.is_under_way and loads.cleaned_at is null),
-    max(loads.completed_at)
+    max(without_end.started_at) filter (where without_end.is_under_way),
+    count(*) filter (where not without_end.is_under_way),
+    (select max(l.completed_at) from raw.loads l)
 from (
-    select l.*, l.completed_at is null and l.started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity') as is_under_way
+    select l.started_at, l.started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity') as is_under_way
     from raw.loads l
-) as loads
+    where l.completed_at is null and l.cleaned_at is null
+) as without_end
 """
 
 # The models move on together; after a build that died the hindmost says what is missing. A model that is no more is not behind.
@@ -146,11 +171,11 @@ limit 1
 
 
 def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> WarehouseStatus:
-    """Look at the whole raw schema. `connection` must be in autocommit mode."""
+    """Look at the raw schema, at no more of it than is told. `connection` must be in autocommit mode."""
     raw_schema.ensure(connection)
     feeds: list[FeedStatus] = []
     with connection.cursor() as cursor:
-        cursor.execute(_FEEDS, {"gap": GAP})
+        cursor.execute(_FEEDS)
         for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to in cursor:
             gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
             feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))

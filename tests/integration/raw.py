@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebui
 from tiny import touch
 
 from ingestion.load import LoadOptions
+from ingestion.status import warehouse_status
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse.database import connect_to
@@ -82,6 +84,15 @@ class Raw:
             where previous_snapshot_at is distinct from before
             """
         )
+        gap = timedelta(minutes=45)
+        times = {feed: [snapshot.captured_at for snapshot in snapshots] for feed, snapshots in expected.items()}
+        assert {
+            told.feed: (told.snapshots, told.first_at, told.newest_at, told.gap_count)
+            for told in warehouse_status(self.connection).feeds
+        } == {
+            feed: (len(all_), all_[0], all_[-1], sum(after - before > gap for before, after in pairwise(all_)))
+            for feed, all_ in times.items()
+        }
         for table, key in (
             ("station_changes", "station_code"),
             ("station_attribute_changes", "station_code"),

@@ -749,6 +749,22 @@ def test_status_and_progress_of_a_real_load(raw: Raw, folder: Path) -> None:
     assert warehouse_status(raw.connection).dead_loads == 2
 
 
+def test_a_late_file_fills_a_gap(raw: Raw, folder: Path) -> None:
+    """Its successor's row says anew what was before it; the old row, of a gap, counts no more."""
+    for number in (0, 1, 100, 101):
+        write(folder, number, app({"1": ["a"]}))
+    load([str(folder)], ONE)
+    assert [feed.gap_count for feed in warehouse_status(raw.connection).feeds] == [1]
+    write(folder, 60, app({"1": ["b"]}))
+    load([str(folder)], ONE)
+    (feed,) = warehouse_status(raw.connection).feeds
+    assert [(gap.from_at, gap.to_at) for gap in feed.gaps] == [(minute(1), minute(60))]
+    write(folder, 30, app({"1": ["c"]}))
+    load([str(folder)], ONE)
+    (feed,) = warehouse_status(raw.connection).feeds
+    assert (feed.snapshots, feed.gap_count, feed.gaps) == (6, 0, ())
+
+
 def test_a_load_can_be_interrupted_while_it_waits(raw: Raw, folder: Path) -> None:
     write(folder, 0, app({"1": ["a"]}))
     with contextlib.closing(connect_to(raw.url, "velib tests")) as connection, connection.cursor() as cursor:
