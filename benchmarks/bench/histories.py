@@ -1,6 +1,7 @@
 """Histories of a length, each a warehouse with nothing but `raw` in it and the files that go on top, made once and copied for use.
 
-`python -m benchmarks.bench.histories FOLDER SNAPSHOTS…` makes them beforehand, for `--histories FOLDER`: a year takes half an hour.
+`python -m benchmarks.bench.histories FOLDER SNAPSHOTS…` makes them beforehand, for `--histories FOLDER`. A year is the same four weeks
+thirteen times over, the city being put back in one snapshot in between: to simulate all of it would take an hour.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from simulator.config import CityConfig
 from warehouse import settings
 
 HOUR, DAY = 60, 1_440
-MONTH = 30 * DAY
+FOUR_WEEKS = 28 * DAY
 START = datetime(2025, 6, 2)  # noqa: DTZ001 (local Paris time)
 
 
@@ -35,7 +36,7 @@ class Prepared:
     hours: list[Path]
     """Folders, each with the next hour's files."""
     late: list[Path]
-    """Files that the history lacks, a month from its end or in its middle."""
+    """Files that the history lacks, two weeks before its end or in its middle."""
 
     def copy_to(self, home: Path) -> None:
         """A warehouse to be loaded and built. Its server does not run."""
@@ -60,9 +61,13 @@ def prepare(root: Path, snapshots: int, repeats: int, say: Callable[[str], objec
                 say(f"{number:,} snapshots, {1000 * (time.monotonic() - began) / number:.2f} ms each")
 
         say(f"writing a history of {snapshots:,} snapshots")
-        history = History(CityConfig(snapshots=snapshots + repeats * HOUR, start=START), files)
+        weeks_times = snapshots // FOUR_WEEKS if snapshots % FOUR_WEEKS == 0 else 1
+        simulated = snapshots // weeks_times
+        history = History(CityConfig(snapshots=simulated + repeats * HOUR, start=START), files)
         try:
-            history.straight(snapshots, _left_out(snapshots, repeats), tell)
+            # a few minutes between one late file and the next: each has neighbours of its own
+            left_out = [simulated // 2 + 7 * number for number in range(repeats)]
+            history.straight(simulated, left_out, weeks_times, tell)
         finally:
             subprocess.run(
                 [sys.executable, "-m", "warehouse.cli", "db", "stop"], cwd=settings.project_root(), check=True
@@ -71,12 +76,6 @@ def prepare(root: Path, snapshots: int, repeats: int, say: Callable[[str], objec
             history.as_files(HOUR, f"hour_{hour}")
         (folder / "done").touch()
     return Prepared(home, snapshots, sorted(files.glob("hour_*")), sorted((files / "late").iterdir()))
-
-
-def _left_out(snapshots: int, count: int) -> list[int]:
-    """Snapshots for late files: no more than a month back, or in the middle of what is shorter."""
-    middle = max(snapshots // 2, snapshots - MONTH)
-    return [middle + 7 * number for number in range(count)]
 
 
 def _copy_with_owner(source: str, target: str) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
             seconds = time.monotonic() - began
             print(f"{number + 1:,} snapshots, {1000 * seconds / (number + 1):.2f} ms each", file=sys.stderr, flush=True)
 
-    late = history.straight(options.snapshots, options.left_out, say)
+    late = history.straight(options.snapshots, options.left_out, progress=say)
     seconds = time.monotonic() - began
     print(f"{options.snapshots:,} snapshots in {seconds:.1f} s ({1000 * seconds / options.snapshots:.2f} ms each)")
     for path in late:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from operator import attrgetter
+from typing import NamedTuple
 
 from ingestion.formats.model import Attributes, Status
 from ingestion.formats.model import Bike as BikeSeen
@@ -30,6 +31,14 @@ class _Listing:
 
     def __init__(self, station: Station, seen: BikeSeen, counted: tuple[int, ...]) -> None:
         self.station, self.seen, self.counted = station, seen, counted
+
+
+class Content(NamedTuple):
+    """All that a snapshot says: where each bike is and how, and of each station, by its index, what it is."""
+
+    bikes: dict[str, tuple[str, BikeSeen]]
+    status: list[Status | None]
+    attributes: list[Attributes | None]
 
 
 class Told:
@@ -60,6 +69,28 @@ class Told:
         engine.touched.clear()
         engine.dirty.clear()
         return changes, Counts(len(engine.stations), 0, 0, len(self._listings), 0, 0)
+
+    def content(self) -> Content:
+        """All that the last snapshot said."""
+        bikes = {bike.name: (listing.station.code, listing.seen) for bike, listing in self._listings.items()}
+        return Content(bikes, list(self._status), list(self._attributes))
+
+    def back_to(self, earlier: Content) -> tuple[ChangeSet, Counts]:
+        """What a snapshot would say anew that says just what an earlier one said. Nothing is noted of it here."""
+        changes, now = ChangeSet(), self.content()
+        for name in sorted(now.bikes.keys() | earlier.bikes.keys()):
+            was, again = now.bikes.get(name), earlier.bikes.get(name)
+            if again is not None and again != was:
+                changes.bikes.append(BikeChange(name, True, *again))
+            elif again is None and was is not None:
+                changes.bikes.append(BikeChange(name, False, was[0], None))
+        for station in self._engine.stations:
+            status, attributes = earlier.status[station.index], earlier.attributes[station.index]
+            if status != now.status[station.index]:
+                changes.stations.append(StationChange(station.code, True, False, status))
+            if attributes is not None and attributes != now.attributes[station.index]:
+                changes.attributes.append(AttributeChange(station.code, attributes))
+        return changes, Counts(len(self._engine.stations), 0, 0, len(earlier.bikes), 0, 0)
 
     def _bike(self, bike: Bike, here: Station | None) -> BikeChange | None:
         before = self._listings.get(bike)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.history.run import FEED, History
 from ingestion.load import LoadOptions, load
+from ingestion.rebuild import rebuild_snapshot
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse.database import connect_to
@@ -25,7 +26,7 @@ _OF_THE_FILE = {"feed", "change_set_id", "file", "file_bytes", "file_modified_ns
 def test_a_history_is_what_its_files_would_be(
     fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With files on top, a late one among them."""
+    """With the same once before it, and with files on top, a late one among them."""
     monkeypatch.setattr("simulator.feed.FLICKERS", 2e-3)
     monkeypatch.setattr("simulator.operations.CLOSURES_PER_STATION_AND_DAY", 20)
     monkeypatch.setattr("simulator.operations.KIOSK_CHANGES_PER_STATION_AND_DAY", 20)
@@ -37,15 +38,29 @@ def test_a_history_is_what_its_files_would_be(
     load([str(tmp_path / "archive")], LoadOptions(feed=FROM_FILES, workers=1))
 
     history = History(config, tmp_path / "history")
-    late = history.straight(60, left_out=[25])
+    late = history.straight(60, left_out=[25], times=2)
     load([str(history.as_files(20, "next")), *map(str, late)])
 
     straight, from_files = (_content(fresh_database, feed) for feed in (FEED, FROM_FILES))
-    assert len(straight["snapshots"]) == 80
+    first_at = from_files["snapshots"][0][0]
+    assert len(straight["snapshots"]) == 59 + 80
     for table, rows in from_files.items():
-        assert straight[table] == rows, table
+        since, expected = ([each for each in these if each[0] > first_at] for these in (straight[table], rows))
+        assert since == expected, table
+        assert expected
     assert any(not bike["is_present"] for _, bike in from_files["bike_changes"])
-    assert any(at > from_files["snapshots"][0][0] for at, _ in from_files["station_attribute_changes"])
+
+    # The first one follows another in the history, so what it changes is not the same; what it says is.
+    with connect_to(fresh_database) as connection:
+        contents = [
+            sorted(
+                (station._replace(bikes=tuple(sorted(station.bikes))) for station in rebuild_snapshot(connection, *of)),
+                key=str,
+            )
+            for of in ((FROM_FILES, first_at), (FEED, first_at), (FEED, first_at - timedelta(hours=1)))
+        ]
+    assert contents[0] == contents[1] == contents[2]
+    assert straight["snapshots"][59][1]["bike_change_count"] < 500
 
 
 def _content(url: str, feed: str) -> dict[str, list[Any]]:
