@@ -58,12 +58,12 @@ def main() -> int:
         for name in options.only:
             say(f"-- {name}, {time.monotonic() - began:.0f} s")
             rows += PARTS[name](bench)
-            if options.json:
-                write_json(options.json, about, rows, bench.details)
     except FailedError as error:
         say(str(error))
         failed = 1
     finally:
+        if options.json:
+            write_json(options.json, about, rows, bench.details)
         bench.stop_all()
         if not options.keep:
             shutil.rmtree(work)

@@ -1,7 +1,7 @@
 """Histories of a length, each a warehouse with nothing but `raw` in it and the files that go on top, made once and copied for use.
 
-`python -m benchmarks.bench.histories FOLDER SNAPSHOTS…` makes them beforehand, for `--histories FOLDER`. A year is the same four weeks
-thirteen times over, the city being put back in one snapshot in between: to simulate all of it would take an hour.
+`python -m benchmarks.bench.histories FOLDER SNAPSHOTS…` makes them beforehand, for `--histories FOLDER`. A year is the same four
+weeks thirteen times over, the city being put back in one snapshot in between: to simulate all of it would take an hour.
 """
 
 from __future__ import annotations
