@@ -90,9 +90,9 @@ def _in_one_line(run: _Run) -> str | None:
 def _command(scope: Sequence[str], extra: Sequence[str]) -> list[str]:
     folder = dbt_process.folder()
     return [
-        *(*dbt_process.command(*scope), "--log-format", "json", "--log-format-file", "text", "--log-level", "info"),
+        *(*dbt_process.command(*scope), "--log-format", "json", "--log-level", "info", "build"),
         # Its log of every statement and its manifest, which nothing here reads, would cost a quarter of a short build's time.
-        *("--log-level-file", "info", "--no-write-json", "build"),
+        *("--log-format-file", "text", "--log-level-file", "info", "--no-write-json"),
         # Unit tests test the SQL, not the data: `make test` runs them. An exposure does nothing.
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
