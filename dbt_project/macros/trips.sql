@@ -1,40 +1,36 @@
 {#- The parts of int_trips that stand for themselves. -#}
 
-{#- The CTE stations_unobserved: until when each station was unobserved at all, a short list. -#}
+{#- Until when each station was unobserved at all, a query over all of time. Not a CTE: the planner has to see that it is short. -#}
 {% macro stations_unobserved() %}
-stations_unobserved as (
     select
-        status.feed,
-        status.station_code,
-        max(status.valid_to) as unobserved_until
-    from {{ ref('int_station_status') }} as status
-    where not status.is_listed
-    group by status.feed, status.station_code
-)
+        absence.feed,
+        absence.station_code,
+        max(absence.valid_to) as unobserved_until
+    from {{ ref('int_station_absences') }} as absence
+    group by absence.feed, absence.station_code
 {% endmacro %}
 
 {#-
-    The last snapshot up to `snapshot_at` that listed the station, -infinity where none did: mostly that one itself. `until` is the
-    station's unobserved_until: it looks only where the station was unobserved later than that, which is rare.
+    The last snapshot up to `snapshot_at` that listed the station, -infinity where none did: mostly that one itself. A build of all
+    movements looks only where the station was unobserved later than that, which is rare; `listed` is its stations_unobserved.
 -#}
-{% macro last_listed_at(station_code, snapshot_at, until) -%}
+{% macro last_listed_at(station_code, snapshot_at, listed) -%}
     case
-        when {{ snapshot_at }} < {{ until }}
+        when {{ 'true' if is_incremental() else snapshot_at ~ ' < ' ~ listed ~ '.unobserved_until' }}
             then coalesce(
                 (
                     select coalesce(unlisted.previous_snapshot_at, {{ since_ever() }})
                     from (
                         select
-                            status.feed,
-                            status.valid_from,
-                            status.valid_to
-                        from {{ ref('int_station_status') }} as status
+                            absence.feed,
+                            absence.valid_from,
+                            absence.valid_to
+                        from {{ ref('int_station_absences') }} as absence
                         where
-                            not status.is_listed
-                            and status.station_code = {{ station_code }}
-                            and status.feed = arrivals.feed
-                            and status.valid_from <= {{ snapshot_at }}
-                        order by status.valid_from desc
+                            absence.station_code = {{ station_code }}
+                            and absence.feed = arrivals.feed
+                            and absence.valid_from <= {{ snapshot_at }}
+                        order by absence.valid_from desc
                         limit 1
                     ) as period
                     left join {{ ref('int_snapshots') }} as unlisted

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-_QUERIES = {
+_TEXTS = {
+    "computed_once": "offset 0",
     "days_between": "select first_day as date_day from series",
     "numbers_between": "select series.number from series",
 }
@@ -18,7 +19,7 @@ _QUERIES = {
 def _dispatch(name: str, package: str) -> Callable[..., str]:
     if name == "cross_join_elements":
         return _cross_join_elements
-    return lambda *arguments: _QUERIES.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
+    return lambda *arguments: _TEXTS.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
 
 
 def _cross_join_elements(relation: str, columns: list[str], alias: str) -> str:

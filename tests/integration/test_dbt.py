@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 INCREMENTAL = [
     "intermediate.int_snapshots",
     "intermediate.int_station_status",
+    "intermediate.int_station_absences",
     "intermediate.int_station_attributes",
     "intermediate.int_station_history",
     "intermediate.int_bike_locations",

@@ -162,6 +162,7 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "int_trips",
         "int_bike_locations",
         "int_station_status",
+        "int_station_absences",
         "int_snapshots",
     }
     untagged = [

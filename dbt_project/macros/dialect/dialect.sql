@@ -7,7 +7,7 @@
     {{ return(adapter.dispatch('seconds_between', 'velib')(start, finish)) }}
 {%- endmacro %}
 {% macro default__seconds_between(start, finish) -%}
-    cast(extract(epoch from ({{ finish }}) - ({{ start }})) as double precision)
+    date_part('epoch', ({{ finish }}) - ({{ start }}))
 {%- endmacro %}
 
 {#- A moment between two, at `share` of the way. -#}
@@ -125,3 +125,12 @@
         {%- for column in columns %}{{ relation }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
     ) as {{ alias }} ({{ columns | join(', ') }})
 {%- endmacro %}
+
+{#-
+    At the end of a CTE: each of its expressions is computed once a row. Else the planner puts the expression wherever its name
+    is used, and again for each use within those.
+-#}
+{% macro computed_once() -%}
+    {{ return(adapter.dispatch('computed_once', 'velib')()) }}
+{%- endmacro %}
+{% macro default__computed_once() -%} offset 0 {%- endmacro %}

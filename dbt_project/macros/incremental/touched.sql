@@ -51,4 +51,5 @@
             where latest.feed = feeds.feed
         ) as feed_last_at
     from {{ ref('int_feeds') }} as feeds
+    {{ computed_once() }}
 {% endmacro %}

@@ -28,10 +28,9 @@ where
     locations.valid_to > snapshots.snapshot_at
     and not exists (
         select 1
-        from {{ ref('int_station_status') }} as unobserved
+        from {{ ref('int_station_absences') }} as unobserved
         where
-            not unobserved.is_listed
-            and unobserved.station_code = locations.station_code
+            unobserved.station_code = locations.station_code
             and unobserved.feed = locations.feed
             and unobserved.valid_from <= snapshots.snapshot_at
             and unobserved.valid_to > snapshots.snapshot_at

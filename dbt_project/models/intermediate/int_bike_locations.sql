@@ -37,19 +37,12 @@ with touched as (
     {% endif %}
 ),
 
-new_events as (
+-- Read on their own: joined to the scope first, each change set would be unfolded for each bike.
+new_changes as (
     select
         touched.feed,
+        touched.snapshot_at,
         changes.bike_id,
-        touched.snapshot_at as event_at,
-        touched.snapshot_at as known_until,
-        {% if is_incremental() %}
-            scope.from_at,
-            scope.to_at,
-        {% else %}
-            {{ since_ever() }} as from_at,
-            {{ forever() }} as to_at,
-        {% endif %}
         changes.is_present,
         changes.station_code,
         changes.bike_type = 'electric' as is_electric,
@@ -59,16 +52,41 @@ new_events as (
         changes.block_cause,
         changes.latitude,
         changes.longitude
-    from {{ ref('stg_bike_changes') }} as changes
-    inner join touched on changes.change_set_id = touched.change_set_id
+    from touched
+    inner join {{ ref('stg_bike_changes') }} as changes on touched.change_set_id = changes.change_set_id
+    {{ computed_once() }}
+),
+
+new_events as ( -- noqa: ST03
+    select
+        changes.feed,
+        changes.bike_id,
+        changes.snapshot_at as event_at,
+        changes.snapshot_at as known_until,
+        {% if is_incremental() %}
+            scope.from_at,
+            scope.to_at,
+        {% else %}
+            {{ since_ever() }} as from_at,
+            {{ forever() }} as to_at,
+        {% endif %}
+        changes.is_present,
+        changes.station_code,
+        changes.is_electric,
+        changes.bike_status,
+        changes.dock,
+        changes.battery_percent,
+        changes.block_cause,
+        changes.latitude,
+        changes.longitude
+    from new_changes as changes
     {% if is_incremental() %}
         inner join {{ ref('int_bike_locations_scope') }} as scope
             on
-                touched.feed = scope.feed
+                changes.feed = scope.feed
                 and changes.bike_id = scope.bike_id
-                and touched.snapshot_at >= scope.from_at
-                and touched.snapshot_at < scope.to_at
-        where changes.change_set_id > {{ applied_through('int_bike_locations') }}
+                and changes.snapshot_at >= scope.from_at
+                and changes.snapshot_at < scope.to_at
     {% endif %}
 ),
 
@@ -203,12 +221,11 @@ broken_rows as (
             )
             or exists (
                 select 1
-                from {{ ref('int_station_status') }} as unobserved
+                from {{ ref('int_station_absences') }} as unobserved
                 inner join touched
                     on unobserved.feed = touched.feed and unobserved.valid_to = touched.snapshot_at
                 where
-                    not unobserved.is_listed
-                    and unobserved.feed = old_rows.feed
+                    unobserved.feed = old_rows.feed
                     and unobserved.station_code = old_rows.station_code
                     and unobserved.valid_to > old_rows.valid_from
                     and unobserved.valid_to < old_rows.last_reported_at
@@ -282,10 +299,9 @@ wanted_reports as (
     from whole_rows
     cross join lateral (
         select min(unobserved.valid_to) as relisted_at
-        from {{ ref('int_station_status') }} as unobserved
+        from {{ ref('int_station_absences') }} as unobserved
         where
-            not unobserved.is_listed
-            and unobserved.feed = whole_rows.feed
+            unobserved.feed = whole_rows.feed
             and unobserved.station_code = whole_rows.station_code
             and unobserved.valid_to > whole_rows.valid_from
             and unobserved.valid_to < whole_rows.known_until
@@ -433,10 +449,9 @@ kept_departures as (
         and not old_rows.is_end_touched
         and not exists (
             select 1
-            from {{ ref('int_station_status') }} as unobserved
+            from {{ ref('int_station_absences') }} as unobserved
             where
-                not unobserved.is_listed
-                and unobserved.feed = old_rows.feed
+                unobserved.feed = old_rows.feed
                 and unobserved.station_code = old_rows.station_code
                 and unobserved.valid_to = old_rows.valid_to
         )
@@ -472,15 +487,7 @@ followed as (
     window bike_events as (partition by {{ stretch }} order by stated.event_at)
 ),
 
-stations_unobserved as (
-    select distinct
-        unobserved.feed,
-        unobserved.station_code
-    from {{ ref('int_station_status') }} as unobserved
-    where not unobserved.is_listed and unobserved.valid_from > {{ since_ever() }}
-),
-
--- Step 2. Few stations were ever unobserved, and only for these is it worth to look.
+-- Step 2. A build of all events looks only at stations that were ever unobserved.
 departed as (
     select
         followed.*,
@@ -488,18 +495,20 @@ departed as (
             when
                 followed.is_present
                 and followed.station_code is not null
-                and (followed.feed, followed.station_code) in (
-                    select
-                        stations_unobserved.feed,
-                        stations_unobserved.station_code
-                    from stations_unobserved
-                )
+                {% if not is_incremental() %}
+                    and (followed.feed, followed.station_code) in (
+                        select
+                            unobserved.feed,
+                            unobserved.station_code
+                        from {{ ref('int_station_absences') }} as unobserved
+                        where unobserved.valid_from > {{ since_ever() }}
+                    )
+                {% endif %}
                 then (
                     select unobserved.valid_to
-                    from {{ ref('int_station_status') }} as unobserved
+                    from {{ ref('int_station_absences') }} as unobserved
                     where
-                        not unobserved.is_listed
-                        and unobserved.feed = followed.feed
+                        unobserved.feed = followed.feed
                         and unobserved.station_code = followed.station_code
                         and unobserved.valid_from > followed.known_until
                         and unobserved.valid_to < followed.next_at
@@ -508,6 +517,7 @@ departed as (
                 )
         end as left_unseen_at
     from followed
+    {{ computed_once() }}
 ),
 
 -- Step 3. What ends an interval: the last of its reports, and a departure, after which any report begins one.
@@ -523,6 +533,7 @@ marked as (
             or departed.bike_status is distinct from departed.next_status
         ) as is_last
     from departed
+    {{ computed_once() }}
 ),
 
 opened as (

@@ -20,12 +20,11 @@ relisted as (
         islands.first_at,
         islands.last_at
     from {{ ref('int_snapshots') }} as snapshots
-    inner join {{ ref('stg_station_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+    inner join {{ ref('stg_station_listings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
     where
         snapshots.change_set_id > {{ applied }}
-        and changes.change_set_id > {{ applied }}
         and changes.is_relisted
         and islands.is_append
 ),
@@ -38,10 +37,10 @@ touched as (
         islands.last_at,
         islands.is_append
     from {{ ref('int_snapshots') }} as snapshots
-    inner join {{ ref('stg_bike_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+    inner join {{ ref('stg_bike_sightings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }}
+    where snapshots.change_set_id > {{ applied }}
     union
     select
         relisted.feed,

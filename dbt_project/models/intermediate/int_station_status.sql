@@ -10,7 +10,6 @@
     },
     indexes=[{'columns': ['station_code', 'valid_from']}],
     post_hook=[
-        "{{ partial_index('unobserved', 'station_code, valid_from', 'not is_listed') }}",
         "{{ through_scope('int_station_status_scope') }}",
         "{{ analyze_when_new() }}",
     ],
@@ -47,11 +46,25 @@ gaps as (
     where touched.is_after_gap
 ),
 
-new_events as (
+-- Read on their own: joined to the scope first, each change set would be unfolded for each station.
+new_changes as (
     select
         touched.feed,
+        touched.snapshot_at,
+        touched.next_gap_end_at,
         changes.station_code,
-        touched.snapshot_at as valid_from,
+        changes.is_listed,
+        {{ columns_of('changes', status) }}
+    from touched
+    inner join {{ ref('stg_station_changes') }} as changes on touched.change_set_id = changes.change_set_id
+    {{ computed_once() }}
+),
+
+new_events as (
+    select
+        changes.feed,
+        changes.station_code,
+        changes.snapshot_at as valid_from,
         {% if is_incremental() %}
             scope.from_at,
             scope.to_at,
@@ -59,19 +72,17 @@ new_events as (
             {{ since_ever() }} as from_at,
             {{ forever() }} as to_at,
         {% endif %}
-        touched.next_gap_end_at,
+        changes.next_gap_end_at,
         changes.is_listed,
         {{ columns_of('changes', status) }}
-    from {{ ref('stg_station_changes') }} as changes
-    inner join touched on changes.change_set_id = touched.change_set_id
+    from new_changes as changes
     {% if is_incremental() %}
         inner join {{ ref('int_station_status_scope') }} as scope
             on
-                touched.feed = scope.feed
+                changes.feed = scope.feed
                 and changes.station_code = scope.station_code
-                and touched.snapshot_at >= scope.from_at
-                and touched.snapshot_at < scope.to_at
-        where changes.change_set_id > {{ applied_through('int_station_status') }}
+                and changes.snapshot_at >= scope.from_at
+                and changes.snapshot_at < scope.to_at
     {% endif %}
 ),
 
@@ -123,7 +134,7 @@ beginnings as (
             changes.station_code,
             {{ since_ever() }} as from_at,
             {{ forever() }} as to_at
-        from {{ ref('stg_station_changes') }} as changes
+        from {{ ref('stg_station_listings') }} as changes
         inner join touched on changes.change_set_id = touched.change_set_id
         where changes.is_relisted
     {% else %}

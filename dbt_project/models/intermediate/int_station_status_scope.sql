@@ -1,13 +1,20 @@
 -- Which stretches of which stations' status int_station_status has to compute anew: from the last interval before what is new
--- (it may now end elsewhere) up to the first one after it. The row without a feed carries the horizon.
-{% set is_built = is_built('int_station_status') %}
+-- (it may now end elsewhere) up to the first one after it. The row without a feed carries the horizon. int_station_absences,
+-- which has some of the same intervals, goes by it too: what is new is what either of them has not applied.
+{% set is_status_built = is_built('int_station_status') %}
 {% set applied = applied_through('int_station_status') %}
+{% if is_built('int_station_absences') %}
+    {% if execute and not is_status_built %}
+        {% do refuse("int_station_status is gone: run `velib build --full-refresh`") %}
+    {% endif %}
+    {% set applied = [applied, applied_through('int_station_absences')] | min %}
+{% endif %}
 with horizon as (
     select coalesce(max(change_set_id), 0) as horizon
     from {{ ref('int_snapshots') }}
 )
 
-{% if is_built %}
+{% if is_status_built %}
 , islands as (
     {{ touched_islands(applied) }}
 ),
@@ -19,10 +26,10 @@ touched as (
         islands.first_at,
         islands.last_at
     from {{ ref('int_snapshots') }} as snapshots
-    inner join {{ ref('stg_station_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+    inner join {{ ref('stg_station_listings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }}
+    where snapshots.change_set_id > {{ applied }}
     union
     -- A gap ends and begins an interval of every station; a rewritten stretch may have lost any old one.
     select
@@ -74,7 +81,7 @@ select
     cast(null as timestamptz) as to_at,
     horizon.horizon
 from horizon
-{% if is_built %}
+{% if is_status_built %}
 union all
 select
     merged.feed,

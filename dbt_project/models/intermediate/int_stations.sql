@@ -10,10 +10,9 @@ select distinct
     snapshots.feed,
     changes.station_code
 from {{ ref('int_snapshots') }} as snapshots
-inner join {{ ref('stg_station_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+inner join {{ ref('stg_station_listings') }} as changes on snapshots.change_set_id = changes.change_set_id
 where
     snapshots.change_set_id > {{ applied }}
-    and changes.change_set_id > {{ applied }}
     and changes.is_relisted
     {% if is_incremental() %}
         and not exists (

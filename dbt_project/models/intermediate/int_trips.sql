@@ -6,7 +6,8 @@
     meta={
         'scope': 'int_trips_scope',
         'scope_condition': 'old_row.bike_id = scope.bike_id and old_row.feed = scope.feed'
-            ~ ' and old_row.first_seen_at >= scope.first_at and old_row.last_seen_at <= scope.last_at',
+            ~ ' and old_row.first_seen_at >= scope.first_at and old_row.first_seen_at <= scope.to_at'
+            ~ ' and old_row.last_seen_at <= scope.last_at',
     },
     indexes=[
         {'columns': ['bike_id', 'first_seen_at']},
@@ -63,7 +64,8 @@ after_any as (
         lag(locations.valid_to) over bike_locations as previous_place_until
     from locations
     window bike_locations as (
-        partition by locations.bike_id, locations.feed, locations.first_at order by locations.valid_from
+        partition by locations.bike_id, locations.feed{{ ', locations.first_at' if is_incremental() }}
+        order by locations.valid_from
     )
 ),
 
@@ -79,7 +81,8 @@ after_station as (
     from after_any
     where after_any.station_code is not null
     window bike_stations as (
-        partition by after_any.bike_id, after_any.feed, after_any.first_at order by after_any.valid_from
+        partition by after_any.bike_id, after_any.feed{{ ', after_any.first_at' if is_incremental() }}
+        order by after_any.valid_from
     )
 ),
 
@@ -88,14 +91,18 @@ arrivals as (
         after_station.*,
         left_snapshots.previous_snapshot_at as before_left_at,
         arrival_snapshots.previous_snapshot_at as before_arrival_at,
-        place_snapshots.previous_snapshot_at as before_place_left_at
+        street_snapshots.previous_snapshot_at as before_street_left_at
     from after_station
     inner join {{ ref('int_snapshots') }} as left_snapshots
         on after_station.feed = left_snapshots.feed and after_station.origin_until = left_snapshots.snapshot_at
     inner join {{ ref('int_snapshots') }} as arrival_snapshots
         on after_station.feed = arrival_snapshots.feed and after_station.valid_from = arrival_snapshots.snapshot_at
-    inner join {{ ref('int_snapshots') }} as place_snapshots
-        on after_station.feed = place_snapshots.feed and after_station.previous_place_until = place_snapshots.snapshot_at
+    -- A bike that came from the street was known not to be here as long as it stood there.
+    left join {{ ref('int_snapshots') }} as street_snapshots
+        on
+            after_station.feed = street_snapshots.feed
+            and case when after_station.previous_place is null then after_station.previous_place_until end
+            = street_snapshots.snapshot_at
     where
         after_station.origin_station_code is not null
         and (
@@ -104,28 +111,30 @@ arrivals as (
         )
 ),
 
-{{ stations_unobserved() }},
-
 {% if not is_incremental() %}
 {{ positions() }},
 {% endif %}
 
-bracketed as (
+listed as (
     select
         arrivals.*,
-        {{ last_listed_at('arrivals.origin_station_code', 'arrivals.before_left_at', 'origin.unobserved_until') }}
-            as last_seen_at,
-        greatest(
-            {{ last_listed_at('arrivals.station_code', 'arrivals.before_arrival_at', 'destination.unobserved_until') }},
-            {{ last_listed_at('arrivals.previous_place', 'arrivals.before_place_left_at', 'place.unobserved_until') }}
-        ) as last_missing_at
+        {{ last_listed_at('arrivals.origin_station_code', 'arrivals.before_left_at', 'origin') }} as last_seen_at,
+        {{ last_listed_at('arrivals.station_code', 'arrivals.before_arrival_at', 'destination') }} as last_seen_without_at
     from arrivals
-    left join stations_unobserved as origin
-        on arrivals.feed = origin.feed and arrivals.origin_station_code = origin.station_code
-    left join stations_unobserved as destination
-        on arrivals.feed = destination.feed and arrivals.station_code = destination.station_code
-    left join stations_unobserved as place
-        on arrivals.feed = place.feed and arrivals.previous_place = place.station_code
+    {% if not is_incremental() %}
+        left join ({{ stations_unobserved() }}) as origin -- noqa: ST05
+            on arrivals.origin_station_code = origin.station_code and arrivals.feed = origin.feed
+        left join ({{ stations_unobserved() }}) as destination -- noqa: ST05
+            on arrivals.station_code = destination.station_code and arrivals.feed = destination.feed
+    {% endif %}
+    {{ computed_once() }}
+),
+
+bracketed as (
+    select
+        listed.*,
+        greatest(listed.last_seen_without_at, listed.before_street_left_at, listed.last_seen_at) as last_missing_at
+    from listed
 ),
 
 estimated as (

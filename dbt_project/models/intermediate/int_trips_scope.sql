@@ -1,6 +1,7 @@
 -- Whose movements int_trips has to compute anew, and when: a movement depends on nothing but the snapshots between its last
 -- sighting and its first, so on each island those it overlaps. from_at and to_at say which locations are needed for that:
--- from the last station before the island to the first one after it. The row without a feed carries the horizon.
+-- from the last station before the island to the first one after it. No old movement that overlaps the island arrives later than
+-- that: the bike was seen in a station then. The row without a feed carries the horizon.
 {% set is_built = is_built('int_trips') %}
 {% set applied = applied_through('int_trips') %}
 with horizon as (
@@ -21,10 +22,10 @@ touched as (
         islands.last_at,
         islands.is_append
     from {{ ref('int_snapshots') }} as snapshots
-    inner join {{ ref('stg_bike_changes') }} as changes on snapshots.change_set_id = changes.change_set_id
+    inner join {{ ref('stg_bike_sightings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }} and changes.is_present
+    where snapshots.change_set_id > {{ applied }} and changes.is_present
     union
     select
         islands.feed,
@@ -55,7 +56,7 @@ select
     touched.first_at,
     touched.last_at,
     coalesce(before.valid_from, touched.first_at) as from_at,
-    coalesce(after.valid_from, touched.last_at) as to_at,
+    coalesce(after.valid_from, case when touched.is_append then touched.last_at else {{ forever() }} end) as to_at,
     horizon.horizon
 from touched
 cross join horizon

@@ -49,10 +49,9 @@ seen as (
         case when unobserved.valid_from is null then last_moments.observed_until else unlisted.previous_snapshot_at end
             as last_seen_at
     from last_moments
-    left join {{ ref('int_station_status') }} as unobserved
+    left join {{ ref('int_station_absences') }} as unobserved
         on
-            not unobserved.is_listed
-            and last_moments.station_code = unobserved.station_code
+            last_moments.station_code = unobserved.station_code
             and last_moments.feed = unobserved.feed
             and last_moments.observed_until >= unobserved.valid_from
             and last_moments.observed_until < unobserved.valid_to
