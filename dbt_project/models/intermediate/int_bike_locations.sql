@@ -8,10 +8,7 @@
         'scope_condition': 'old_row.bike_id = scope.bike_id and old_row.feed = scope.feed'
             ~ ' and old_row.valid_from >= scope.from_at and old_row.valid_from < scope.to_at',
     },
-    indexes=[
-        {'columns': ['bike_id', 'valid_from']},
-        {'columns': ['station_code', 'valid_from']},
-    ],
+    indexes=[{'columns': ['bike_id', 'valid_from']}],
     post_hook=[
         "{{ partial_index('current', 'station_code, feed', \"valid_to = 'infinity'\") }}",
         "{{ through_scope('int_bike_locations_scope') }}",

@@ -10,6 +10,7 @@
     },
     indexes=[{'columns': ['station_code', 'valid_from']}],
     post_hook=[
+        "{{ partial_index('empty', 'valid_from', 'bikes_available = 0') }}",
         "{{ through_scope('int_station_status_scope') }}",
         "{{ analyze_when_new() }}",
     ],

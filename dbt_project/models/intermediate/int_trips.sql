@@ -13,10 +13,14 @@
         {'columns': ['bike_id', 'first_seen_at']},
         {'columns': ['origin_station_code', 'departed_at']},
         {'columns': ['destination_station_code', 'arrived_at']},
-        {'columns': ['departed_at'], 'type': 'brin'},
+        {'columns': ['departed_at']},
     ],
     pre_hook="{{ without_merge_joins() }}",
-    post_hook=["{{ through_scope('int_trips_scope') }}", "{{ analyze_when_new() }}"],
+    post_hook=[
+        "{{ partial_index('rebalancing', 'departed_at', \"trip_type = 'rebalancing'\") }}",
+        "{{ through_scope('int_trips_scope') }}",
+        "{{ analyze_when_new() }}",
+    ],
 ) }}
 -- depends_on: {{ ref('int_trips_scope') }}
 -- Movements: between two consecutive stays of a bike lies one. Steps:
@@ -25,8 +29,8 @@
 --      destination and first seen there. A station that was unobserved says nothing;
 --   3. the best estimates and the distance between where the stations were then;
 --   4. the type: the first rule that holds.
--- The rows come out in the order of time, which the BRIN index lives on. Columns from wide to narrow, so that none is padded;
--- what follows from others is in fct_trips, a view.
+-- The rows come out in the order of time, so that those of a day lie together. Columns from wide to narrow, so that none is
+-- padded; what follows from others is in fct_trips, a view.
 with locations as (
     select
         {% if is_incremental() %}
