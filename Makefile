@@ -55,10 +55,15 @@ prove: install ## the same files, the same mart: N random cases (2,000), SEED an
 	    $(if $(CASE),--case $(CASE)) $(if $(FIRST),--first $(FIRST))
 
 lint: install ## ruff, mypy, the import rules, sqlfluff
+	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql
+
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-sql:
 	cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 models tests
 
 format: install ## ruff's formatting and safe fixes

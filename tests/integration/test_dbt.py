@@ -64,7 +64,8 @@ DAMAGES = {
 def _environment() -> dict[str, str]:
     """Without the developer's DBT_ variables: a profile of theirs would have us build, and damage, another database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
-    return {**kept, "DBT_PROFILES_DIR": str(settings.dbt_project()), "DBT_USE_COLORS": "false"}
+    ours = {"DBT_PROFILES_DIR": str(settings.dbt_project()), "DBT_USE_COLORS": "false", "DBT_LOG_LEVEL_FILE": "none"}
+    return {**kept, **ours}
 
 
 class Dbt:
