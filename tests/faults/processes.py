@@ -17,6 +17,9 @@ from warehouse import settings
 PATIENCE = 120
 _PAUSING = Path(__file__).with_name("pausing.py")
 
+# With what a server's last words begin, line by line.
+_LAST_WORDS = ("FATAL:", "WARNING:", "DETAIL:", "HINT:")
+
 
 class Outcome(NamedTuple):
     """How a process ended."""
@@ -31,7 +34,7 @@ class Outcome(NamedTuple):
         assert self.code == 1, self
         assert "Traceback" not in self.err, self.err
         # The libpq inside the Arrow driver may print the server's last words itself, if it happens to read them.
-        ours = [line for line in self.err.splitlines() if not line.startswith("FATAL:")]
+        ours = [line for line in self.err.splitlines() if not line.startswith(_LAST_WORDS)]
         assert len(ours) == 1, self
         assert ours[0].startswith("error: "), self
         return ours[0]
