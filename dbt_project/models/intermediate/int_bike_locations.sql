@@ -60,13 +60,7 @@ new_events as ( -- noqa: ST03
         changes.bike_id,
         changes.snapshot_at as event_at,
         changes.snapshot_at as known_until,
-        {% if is_incremental() %}
-            scope.from_at,
-            scope.to_at,
-        {% else %}
-            {{ since_ever() }} as from_at,
-            {{ forever() }} as to_at,
-        {% endif %}
+        {{ stretch_columns() }},
         changes.is_present,
         changes.station_code,
         changes.is_electric,
@@ -78,12 +72,7 @@ new_events as ( -- noqa: ST03
         changes.longitude
     from new_changes as changes
     {% if is_incremental() %}
-        inner join {{ ref('int_bike_locations_scope') }} as scope
-            on
-                changes.feed = scope.feed
-                and changes.bike_id = scope.bike_id
-                and changes.snapshot_at >= scope.from_at
-                and changes.snapshot_at < scope.to_at
+        {{ join_scope('int_bike_locations_scope', 'bike_id', 'changes', 'snapshot_at') }}
     {% endif %}
 ),
 
@@ -101,12 +90,7 @@ old_rows as (
         end_touched.snapshot_at is not null as is_end_touched,
         report_touched.snapshot_at is not null as is_report_touched
     from {{ this }} as old_row
-    inner join {{ ref('int_bike_locations_scope') }} as scope
-        on
-            old_row.bike_id = scope.bike_id
-            and old_row.feed = scope.feed
-            and old_row.valid_from >= scope.from_at
-            and old_row.valid_from < scope.to_at
+    {{ join_scope('int_bike_locations_scope', 'bike_id', 'old_row', 'valid_from') }}
     left join touched as start_touched
         on old_row.feed = start_touched.feed and old_row.valid_from = start_touched.snapshot_at
     left join touched as end_touched

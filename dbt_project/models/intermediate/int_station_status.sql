@@ -66,24 +66,13 @@ new_events as (
         changes.feed,
         changes.station_code,
         changes.snapshot_at as valid_from,
-        {% if is_incremental() %}
-            scope.from_at,
-            scope.to_at,
-        {% else %}
-            {{ since_ever() }} as from_at,
-            {{ forever() }} as to_at,
-        {% endif %}
+        {{ stretch_columns() }},
         changes.next_gap_end_at,
         changes.is_listed,
         {{ columns_of('changes', status) }}
     from new_changes as changes
     {% if is_incremental() %}
-        inner join {{ ref('int_station_status_scope') }} as scope
-            on
-                changes.feed = scope.feed
-                and changes.station_code = scope.station_code
-                and changes.snapshot_at >= scope.from_at
-                and changes.snapshot_at < scope.to_at
+        {{ join_scope('int_station_status_scope', 'station_code', 'changes', 'snapshot_at') }}
     {% endif %}
 ),
 
@@ -103,12 +92,7 @@ kept_events as (
         old_row.is_listed,
         {{ columns_of('old_row', status) }}
     from {{ this }} as old_row
-    inner join {{ ref('int_station_status_scope') }} as scope
-        on
-            old_row.station_code = scope.station_code
-            and old_row.feed = scope.feed
-            and old_row.valid_from >= scope.from_at
-            and old_row.valid_from < scope.to_at
+    {{ join_scope('int_station_status_scope', 'station_code', 'old_row', 'valid_from') }}
     where
         old_row.valid_from > {{ since_ever() }}
         and not exists (
@@ -139,22 +123,7 @@ beginnings as (
         inner join touched on changes.change_set_id = touched.change_set_id
         where changes.is_relisted
     {% else %}
-        select
-            events.feed,
-            events.station_code,
-            events.from_at,
-            events.to_at
-        from events
-        where events.from_at = {{ since_ever() }}
-        union all
-        -- What is new may all lie before the first listing: that one then stands where the stretch ends.
-        select
-            scope.feed,
-            scope.station_code,
-            scope.from_at,
-            scope.to_at
-        from {{ ref('int_station_status_scope') }} as scope
-        where scope.from_at = {{ since_ever() }} and scope.to_at < {{ forever() }}
+        {{ stretches_since_ever('int_station_status_scope', 'events') }}
     {% endif %}
 ),
 

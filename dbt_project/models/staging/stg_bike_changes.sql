@@ -8,7 +8,7 @@ select
     cast(changes.bike_id as text) as bike_id,
     changes.is_present,
     cast(changes.station_code as text) as station_code,
-    case when changes.is_electric then 'electric' when not changes.is_electric then 'mechanical' end as bike_type,
+    {{ bike_type('changes.is_electric') }} as bike_type,
     cast(changes.status as text) as bike_status,
     cast(changes.dock as text) as dock,
     changes.battery_percent,
