@@ -111,10 +111,9 @@ class ChangeSetRows:
 
     def __init__(self, feed: str) -> None:
         self._feed = feed
-        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}  # of change sets: of their changes
-        self._ends: dict[str, list[tuple[int, int]]] = {
-            name: [] for name in CHANGE_SETS
-        }  # change set, rows up to its last
+        # Of the tables of change sets a row is one change, and beside it stands which change set ends after how many rows.
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+        self._ends: dict[str, list[tuple[int, int]]] = {name: [] for name in CHANGE_SETS}
 
     def add(
         self,
@@ -165,9 +164,10 @@ class ChangeSetRows:
             )
             for change in changes.bikes
         )
-        for name, rows in (("station_change_sets", changes.stations), ("bike_change_sets", changes.bikes)):
-            if rows:
-                self._ends[name].append((change_set_id, len(self._rows[name])))
+        for name, ends in self._ends.items():
+            rows = len(self._rows[name])
+            if rows > (ends[-1][1] if ends else 0):
+                ends.append((change_set_id, rows))
 
     def to_ipc(self) -> dict[str, bytes]:
         """The gathered rows by table; a table without rows is left out."""

@@ -92,11 +92,16 @@ create index if not exists bike_change_sets_by_id on raw.bike_change_sets (chang
 """
 
 
+def _view(name: str) -> str:
+    """The view on a table of change sets, which in layouts 1 and 2 was a table itself."""
+    return f"raw.{name.removesuffix('_sets')}s"
+
+
 def _views() -> str:
     """The changes one by one. An array that is null is of a field that the feed never states."""
     return "".join(
         f"""
-        create or replace view raw.{name.removesuffix("_sets")}s as
+        create or replace view {_view(name)} as
         select s.change_set_id, c.*
         from raw.{name} s cross join unnest({", ".join(f"s.{each}" for each in changes.names)})
             as c ({", ".join(changes.names)});
@@ -109,11 +114,10 @@ def _gather(name: str) -> str:
     """From one row a change to one row a change set."""
     columns = CHANGE_SETS[name].names
     arrays = ", ".join(f"array_agg({each} order by {columns[0]})" for each in columns)
-    old = f"raw.{name.removesuffix('_sets')}s"
     return f"""
     insert into raw.{name} (change_set_id, {", ".join(columns)})
-    select change_set_id, {arrays} from {old} group by change_set_id order by change_set_id;
-    drop table {old} cascade;
+    select change_set_id, {arrays} from {_view(name)} group by change_set_id order by change_set_id;
+    drop table {_view(name)} cascade;
     """
 
 
