@@ -17,13 +17,7 @@ _TEXTS = {
 
 
 def _dispatch(name: str, package: str) -> Callable[..., str]:
-    if name == "cross_join_elements":
-        return _cross_join_elements
     return lambda *arguments: _TEXTS.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
-
-
-def _cross_join_elements(relation: str, columns: list[str], alias: str) -> str:
-    return f"cross join unnest({relation}.{columns[0]}) as {alias} ({', '.join(columns)})"
 
 
 def _list_of(macro: str) -> list[str]:

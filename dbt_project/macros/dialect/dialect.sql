@@ -116,15 +116,14 @@
     cast(cast('x' || substr(md5({{ expression }}), 1, 15) as bit(60)) as bigint)
 {%- endmacro %}
 
-{#- One row an element of arrays of one length, side by side; a null array is one of nulls. `from a {{ … }}`. -#}
-{% macro cross_join_elements(relation, columns, alias) -%}
-    {{ return(adapter.dispatch('cross_join_elements', 'velib')(relation, columns, alias)) }}
+{#-
+    In a select list: a row for each element of the array. Several arrays of a list go side by side, and a null array is one of nulls.
+    A query with it is planned on its own: what is to come from few rows has to be said as a condition on its other columns.
+-#}
+{% macro element_of(array) -%}
+    {{ return(adapter.dispatch('element_of', 'velib')(array)) }}
 {%- endmacro %}
-{% macro default__cross_join_elements(relation, columns, alias) -%}
-    cross join unnest(
-        {%- for column in columns %}{{ relation }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
-    ) as {{ alias }} ({{ columns | join(', ') }})
-{%- endmacro %}
+{% macro default__element_of(array) -%} unnest({{ array }}) {%- endmacro %}
 
 {#-
     At the end of a CTE: each of its expressions is computed once a row. Else the planner puts the expression wherever its name

@@ -34,7 +34,7 @@ with touched as (
     {% endif %}
 ),
 
--- Read on their own: joined to the scope first, each change set would be unfolded for each bike.
+-- Joined on their own: the planner expects few of them, and would go through the scope for each.
 new_changes as (
     select
         touched.feed,
@@ -51,6 +51,9 @@ new_changes as (
         changes.longitude
     from touched
     inner join {{ ref('stg_bike_changes') }} as changes on touched.change_set_id = changes.change_set_id
+    {% if is_incremental() %}
+        where changes.change_set_id > {{ applied_through('int_bike_locations') }}
+    {% endif %}
     {{ computed_once() }}
 ),
 

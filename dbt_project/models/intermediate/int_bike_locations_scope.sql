@@ -25,6 +25,7 @@ relisted as (
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
     where
         snapshots.change_set_id > {{ applied }}
+        and changes.change_set_id > {{ applied }}
         and changes.is_relisted
         and islands.is_append
 ),
@@ -40,7 +41,7 @@ touched as (
     inner join {{ ref('stg_bike_sightings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }}
+    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }}
     union
     select
         relisted.feed,

@@ -13,6 +13,7 @@ from {{ ref('int_snapshots') }} as snapshots
 inner join {{ ref('stg_bike_sightings') }} as changes on snapshots.change_set_id = changes.change_set_id
 where
     snapshots.change_set_id > {{ applied }}
+    and changes.change_set_id > {{ applied }}
     and changes.is_present
     {% if is_incremental() %}
         and not exists (

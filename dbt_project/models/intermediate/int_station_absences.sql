@@ -28,7 +28,7 @@ with touched as (
     {% endif %}
 ),
 
--- Read on their own: joined to the scope first, each change set would be unfolded for each station.
+-- Joined on their own: the planner expects few of them, and would go through the scope for each.
 new_changes as (
     select
         touched.feed,
@@ -37,7 +37,11 @@ new_changes as (
         changes.is_listed
     from touched
     inner join {{ ref('stg_station_listings') }} as changes on touched.change_set_id = changes.change_set_id
-    where changes.is_relisted or not changes.is_listed
+    where
+        (changes.is_relisted or not changes.is_listed)
+        {% if is_incremental() %}
+            and changes.change_set_id > {{ applied_through('int_station_absences') }}
+        {% endif %}
     {{ computed_once() }}
 ),
 

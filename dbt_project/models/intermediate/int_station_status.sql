@@ -47,7 +47,7 @@ gaps as (
     where touched.is_after_gap
 ),
 
--- Read on their own: joined to the scope first, each change set would be unfolded for each station.
+-- Joined on their own: the planner expects few of them, and would go through the scope for each.
 new_changes as (
     select
         touched.feed,
@@ -58,6 +58,9 @@ new_changes as (
         {{ columns_of('changes', status) }}
     from touched
     inner join {{ ref('stg_station_changes') }} as changes on touched.change_set_id = changes.change_set_id
+    {% if is_incremental() %}
+        where changes.change_set_id > {{ applied_through('int_station_status') }}
+    {% endif %}
     {{ computed_once() }}
 ),
 

@@ -29,7 +29,7 @@ touched as (
     inner join {{ ref('stg_station_listings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }}
+    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }}
     union
     -- A gap ends and begins an interval of every station; a rewritten stretch may have lost any old one.
     select

@@ -25,7 +25,7 @@ touched as (
     inner join {{ ref('stg_bike_sightings') }} as changes on snapshots.change_set_id = changes.change_set_id
     inner join islands
         on snapshots.feed = islands.feed and snapshots.snapshot_at between islands.first_at and islands.last_at
-    where snapshots.change_set_id > {{ applied }} and changes.is_present
+    where snapshots.change_set_id > {{ applied }} and changes.change_set_id > {{ applied }} and changes.is_present
     union
     select
         islands.feed,
