@@ -3,16 +3,23 @@
     stretch no longer has; this one makes the target equal to the model's result within a scope, and writes only what differs.
 
     meta.scope: the model that says what is recomputed. meta.scope_condition: which old rows lie in it, as SQL over
-    `old_row` and `scope`. unique_key: the columns that identify a row.
+    `old_row` and `scope`. unique_key: the columns that identify a row. meta.keeps_changes: what differs is logged (changes.sql).
 -#}
 {% macro get_incremental_replace_scope_sql(arg_dict) %}
     {% set target, result = arg_dict['target_relation'], arg_dict['temp_relation'] %}
     {% set keys = config.get('unique_key') %}
     {% set meta = config.get('meta') %}
     {% set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list %}
+    {% set horizon = horizon_to_log() %}
+
+    {# The log's readers have passed the horizon of a scope that was applied before. #}
+    {% if horizon is not none and horizon <= applied_through(this.identifier) %}{{ return('select 1') }}{% endif %}
 
     analyze {{ result }};
 
+    {% if horizon is not none %}{{ forget_applied_changes() }}{% endif %}
+
+    {% call logged(horizon, -1, 'old_row') %}
     delete from {{ target }} as old_row
     using {{ ref(meta['scope']) }} as scope
     where
@@ -25,9 +32,11 @@
                 and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
                 is not distinct from
                 ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-        );
+        )
+    {% endcall %}
 
-    insert into {{ target }} ({{ columns | join(', ') }})
+    {% call logged(horizon, 1, 'inserted') %}
+    insert into {{ target }} as inserted ({{ columns | join(', ') }})
     select {{ columns | join(', ') }}
     from {{ result }} as new_row
     where
@@ -35,7 +44,8 @@
             select 1
             from {{ target }} as old_row
             where {{ _same(keys, 'old_row', 'new_row') }}
-        );
+        )
+    {% endcall %}
 {% endmacro %}
 
 {% macro _same(keys, left, right) -%}

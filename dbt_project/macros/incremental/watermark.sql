@@ -59,7 +59,7 @@
     {% if not execute %}{{ return(true) }}{% endif %}
     {% if flags.FULL_REFRESH or not flags.WHICH in ('run', 'build') %}{{ return(false) }}{% endif %}
     {% set relation = this.incorporate(path={'identifier': model_name, 'schema': velib_schema_of(model_name)}) %}
-    {{ return(load_relation(relation) is not none) }}
+    {{ return(load_relation(relation) is not none and log_reaches(model_name)) }}
 {% endmacro %}
 
 {#- The last change set that `model_name` has applied; 0 when it is not built. -#}
@@ -72,7 +72,7 @@
 {% endmacro %}
 
 {% macro velib_schema_of(model_name) %}
-    {{ return('mart' if model_name.startswith('fct_') or model_name.startswith('dim_') else 'intermediate') }}
+    {{ return('intermediate' if model_name.startswith('int_') else 'mart') }}
 {% endmacro %}
 
 {#- Post-hook: `through` is a query for the last change set that the model has now applied. -#}

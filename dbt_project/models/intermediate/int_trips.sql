@@ -8,6 +8,7 @@
         'scope_condition': 'old_row.bike_id = scope.bike_id and old_row.feed = scope.feed'
             ~ ' and old_row.first_seen_at >= scope.first_at and old_row.first_seen_at <= scope.to_at'
             ~ ' and old_row.last_seen_at <= scope.last_at',
+        'keeps_changes': true,
     },
     indexes=[
         {'columns': ['bike_id', 'first_seen_at']},
@@ -19,6 +20,7 @@
     post_hook=[
         "{{ partial_index('rebalancing', 'departed_at', \"trip_type = 'rebalancing'\") }}",
         "{{ through_scope('int_trips_scope') }}",
+        "{{ begin_changes() }}",
         "{{ analyze_when_new() }}",
     ],
 ) }}
