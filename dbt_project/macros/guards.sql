@@ -132,7 +132,8 @@
     {% set shaping = {} %}
     {% for name in [
         'gap_seconds', 'flicker_seconds', 'maintenance_seconds', 'maintenance_least_seconds', 'maintenance_battery_points',
-        'rebalancing_bikes', 'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m',
+        'rebalancing_bikes', 'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m', 'time_zone',
+        'states_in_service', 'saturated_share',
     ] %}
         {% do shaping.update({name: var(name)}) %}
     {% endfor %}
@@ -141,11 +142,14 @@
 
 {% macro vars_fingerprint() %}{{ return(tojson(shaping_vars(), sort_keys=true)) }}{% endmacro %}
 
-{#- Such as "gap_seconds 2700, now 1800". -#}
+{#-
+    Such as "gap_seconds 2700, now 1800". A var that is newer than a model's watermark is none that the model read: one that begins to
+    read another var is of another version.
+-#}
 {% macro differing_vars(before) %}
     {% set now, differing = shaping_vars(), [] %}
-    {% for name in (before.keys() | list + now.keys() | list) | unique | sort if before.get(name) != now.get(name) %}
-        {% do differing.append(name ~ ' ' ~ before.get(name, 'unset') ~ ', now ' ~ now.get(name, 'unset')) %}
+    {% for name in before.keys() | sort if before.get(name) != now.get(name) %}
+        {% do differing.append(name ~ ' ' ~ before.get(name) ~ ', now ' ~ now.get(name, 'unset')) %}
     {% endfor %}
     {{ return(differing) }}
 {% endmacro %}

@@ -15,6 +15,23 @@
     ]) }}
 {% endmacro %}
 
+{#- What is said of a station's hours and adds up, over hours and over stations: seconds, bikes and docks times seconds, rides. -#}
+{% macro station_hour_sums() %}
+    {{ return([
+        'bike_seconds', 'dock_seconds', 'mechanical_bike_seconds', 'electric_bike_seconds', 'observed_seconds',
+        'in_service_seconds', 'empty_seconds', 'full_seconds', 'saturated_seconds', 'typed_seconds', 'departures',
+        'departures_mechanical', 'departures_electric', 'arrivals', 'arrivals_mechanical', 'arrivals_electric'
+    ]) }}
+{% endmacro %}
+
+{#- Of these, what is said of how full stations are. -#}
+{% macro station_fill_sums() %}{{ return(station_hour_sums()[:10]) }}{% endmacro %}
+
+{#- The models that int_station_hours_scope says what to compute anew of. -#}
+{% macro station_hour_models() %}
+    {{ return(['int_station_hourly', 'int_station_daily', 'int_station_fill', 'kpi_network_hourly']) }}
+{% endmacro %}
+
 {#- The columns of one relation in a select list: `a.x, a.y`. -#}
 {% macro columns_of(relation, columns) -%}
     {% for column in columns %}{{ relation }}.{{ column }}{{ ',\n        ' if not loop.last }}{% endfor %}

@@ -137,3 +137,6 @@ positions as (
         else 'trip'
     end
 {% endmacro %}
+
+{#- Whether a movement is a ride of a customer. -#}
+{% macro is_customer_trip(trip) -%} {{ trip }}.trip_type in ('trip', 'round_trip') {%- endmacro %}

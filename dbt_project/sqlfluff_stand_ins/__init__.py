@@ -35,6 +35,22 @@ def station_attribute_columns() -> list[str]:
     return _list_of("station_attribute_columns")
 
 
+def station_hour_sums() -> list[str]:
+    return _list_of("station_hour_sums")
+
+
+def station_fill_sums() -> list[str]:
+    return station_hour_sums()[:10]
+
+
+def station_hour_models() -> list[str]:
+    return _list_of("station_hour_models")
+
+
+def changes_since(model_name: str, applied: int) -> str:
+    return f"{model_name}_changes"
+
+
 def columns_of(relation: str, columns: list[str]) -> str:
     return ",\n        ".join(f"{relation}.{column}" for column in columns)
 

@@ -164,6 +164,13 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "int_station_status",
         "int_station_absences",
         "int_snapshots",
+        "int_station_hourly",
+        "int_station_daily",
+        "int_station_fill",
+        "kpi_station_hourly",
+        "kpi_station_daily",
+        "kpi_fill_heatmap",
+        "kpi_district_fill_heatmap",
     }
     untagged = [
         node["name"]
@@ -224,4 +231,13 @@ def test_incremental_models_have_a_unit_test_of_that_mode(manifest: dict[str, An
         for test in manifest["unit_tests"].values()
         if ((test["overrides"] or {}).get("macros") or {}).get("is_incremental")
     }
-    assert {"int_trips", "int_bike_locations", "int_station_status", "int_station_history", "int_snapshots"} <= tested
+    assert {
+        "int_trips",
+        "int_bike_locations",
+        "int_station_status",
+        "int_station_history",
+        "int_snapshots",
+        "int_station_hourly",
+        "int_station_daily",
+        "int_station_fill",
+    } <= tested

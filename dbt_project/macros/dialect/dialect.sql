@@ -26,6 +26,67 @@
     (({{ moment }}) at time zone '{{ var("time_zone") }}')
 {%- endmacro %}
 
+{#- The begin of the hour that a moment lies in: an hour of the network's local time, always 3,600 seconds long. -#}
+{% macro hour_of(moment) -%}
+    {{ return(adapter.dispatch('hour_of', 'velib')(moment)) }}
+{%- endmacro %}
+{% macro default__hour_of(moment) -%}
+    date_bin(interval '1 hour', {{ moment }}, timestamptz '2000-01-01 00:00 {{ var("time_zone") }}')
+{%- endmacro %}
+
+{#- The whole second that a moment lies in: lengths between whole seconds add up exactly, however a stretch is cut. -#}
+{% macro second_of(moment) -%}
+    {{ return(adapter.dispatch('second_of', 'velib')(moment)) }}
+{%- endmacro %}
+{% macro default__second_of(moment) -%}
+    date_bin(interval '1 second', {{ moment }}, timestamptz '2000-01-01 00:00 UTC')
+{%- endmacro %}
+
+{#- A moment some hours later. -#}
+{% macro hours_after(moment, hours) -%}
+    {{ return(adapter.dispatch('hours_after', 'velib')(moment, hours)) }}
+{%- endmacro %}
+{% macro default__hours_after(moment, hours) -%}
+    ({{ moment }} + interval '{{ hours }} hours')
+{%- endmacro %}
+
+{#- In a select list: a row for each hour, from the hour `first` to that of `last`. What element_of says of plans holds here too. -#}
+{% macro hours_from(first, last) -%}
+    {{ return(adapter.dispatch('hours_from', 'velib')(first, last)) }}
+{%- endmacro %}
+{% macro default__hours_from(first, last) -%} generate_series({{ first }}, {{ last }}, interval '1 hour') {%- endmacro %}
+
+{#- The local day, and the local hour of the day, that a moment lies in. -#}
+{% macro local_day(moment) -%} cast({{ local_time(moment) }} as date) {%- endmacro %}
+{% macro local_hour(moment) -%} cast(extract(hour from {{ local_time(moment) }}) as smallint) {%- endmacro %}
+
+{#- 1 is Monday. -#}
+{% macro day_of_week(day) -%} cast(extract(isodow from {{ day }}) as smallint) {%- endmacro %}
+
+{#- The first day of a day's month. -#}
+{% macro month_of(day) -%}
+    {{ return(adapter.dispatch('month_of', 'velib')(day)) }}
+{%- endmacro %}
+{% macro default__month_of(day) -%}
+    cast(date_trunc('month', cast({{ day }} as timestamp)) as date)
+{%- endmacro %}
+
+{#- The first day of the month after it. -#}
+{% macro next_month(month) -%}
+    {{ return(adapter.dispatch('next_month', 'velib')(month)) }}
+{%- endmacro %}
+{% macro default__next_month(month) -%}
+    cast({{ month }} + interval '1 month' as date)
+{%- endmacro %}
+
+{#- The first moment of a local day. -#}
+{% macro begin_of_day(day) -%}
+    {{ return(adapter.dispatch('begin_of_day', 'velib')(day)) }}
+{%- endmacro %}
+{% macro default__begin_of_day(day) -%}
+    (cast({{ day }} as timestamp) at time zone '{{ var("time_zone") }}')
+{%- endmacro %}
+
 {% macro forever() -%}
     {{ return(adapter.dispatch('forever', 'velib')()) }}
 {%- endmacro %}

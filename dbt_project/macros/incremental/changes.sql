@@ -66,6 +66,8 @@
 {% endmacro %}
 
 {% macro changes_log(model_name) %}
+    {# Where a unit test is parsed, there is no `this`. #}
+    {% if not execute %}{{ return(model_name ~ '_changes') }}{% endif %}
     {{ return(this.incorporate(path={'identifier': model_name ~ '_changes', 'schema': velib_schema_of(model_name)})) }}
 {% endmacro %}
 

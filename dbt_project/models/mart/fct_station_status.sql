@@ -19,8 +19,4 @@ select
     status.valid_from,
     status.valid_to
 from {{ ref('int_station_status') }} as status
-where
-    status.is_listed
-    and status.valid_from < status.valid_to
-    -- A feed of attributes alone (GBFS station_information) states no status.
-    and coalesce(status.bikes_available, status.docks_free) is not null
+where {{ states_status('status') }}

@@ -3,6 +3,7 @@
 -- be right and old, which no other test sees. A warning, as a build of only some models (--select) leaves the others behind
 -- with reason.
 -- depends_on: {{ ref('int_snapshots') }}, {{ ref('int_trips') }}, {{ ref('int_station_history') }}
+-- depends_on: {{ ref('int_station_daily') }}, {{ ref('int_station_fill') }}, {{ ref('kpi_network_hourly') }}
 {% set names = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' %}

@@ -1,0 +1,200 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_scope',
+    unique_key=['station_code', 'feed', 'hour_at'],
+    on_schema_change='fail',
+    meta={
+        'scope': 'int_station_hours_scope',
+        'scope_condition': 'old_row.station_code = scope.station_code and old_row.feed = scope.feed'
+            ~ ' and old_row.hour_at = scope.hour_at',
+        'changes_of': 'int_trips',
+    },
+    indexes=[{'columns': ['station_code', 'hour_at']}, {'columns': ['hour_at']}],
+    post_hook=["{{ through_scope('int_station_hours_scope') }}", "{{ analyze_when_new() }}"],
+) }}
+-- depends_on: {{ ref('int_station_hours_scope') }}
+-- Each station's hours. Whole numbers, so that whatever is added up from them adds up exactly. Steps:
+--   1. pieces: a station's intervals of status, cut at the hours. The one that is open ends at the feed's last snapshot;
+--   2. what each piece says, and how long it lasts: from whole second to whole second, so that no cut loses or gains anything;
+--   3. what each hour says. All of it station by station, in an incremental build hour by hour: so no more than a station's hours
+--      are in memory;
+--   4. the rides of customers that began and ended in each hour.
+-- An hour of which nothing was observed, and in which no ride began or ended, has no row. Columns from wide to narrow, so that
+-- none is padded; what follows from others is in kpi_station_hourly, a view. The rows come out in the order of time.
+{% set status = [
+    'state', 'bikes_available', 'bikes_mechanical', 'bikes_electric', 'docks_free', 'edocks_free', 'docks_total', 'edocks_total'
+] %}
+with places as (
+    select
+        stations.*,
+        feeds.feed_last_at
+    from {{ ref('int_station_hours_scope') if is_incremental() else ref('int_stations') }} as stations
+    inner join ({{ last_snapshots() }}) as feeds on stations.feed = feeds.feed
+),
+
+observed_hours as (
+    select
+        places.feed,
+        places.station_code,
+        hours.*
+    from places
+    cross join lateral ( -- noqa: ST05
+        with intervals as (
+            select
+                {% if is_incremental() %}
+                    places.hour_at,
+                {% else %}
+                    {{ hours_from(hour_of('status.valid_from'), 'least(status.valid_to, places.feed_last_at)') }} as hour_at,
+                {% endif %}
+                status.valid_from,
+                least(status.valid_to, places.feed_last_at) as valid_to,
+                {{ columns_of('status', status) }}
+            from {{ ref('int_station_status') }} as status
+            where
+                status.station_code = places.station_code
+                and status.feed = places.feed
+                and {{ states_status('status') }}
+                {% if is_incremental() %}
+                    and status.valid_from < {{ hours_after('places.hour_at', 1) }}
+                    and status.valid_from >= (
+                        -- There is one: the first begins with time.
+                        select earlier.valid_from
+                        from {{ ref('int_station_status') }} as earlier
+                        where
+                            earlier.station_code = places.station_code
+                            and earlier.feed = places.feed
+                            and earlier.valid_from <= places.hour_at
+                        order by earlier.valid_from desc
+                        limit 1
+                    )
+                {% endif %}
+        ),
+
+        pieces as (
+            select
+                intervals.*,
+                greatest(intervals.valid_from, intervals.hour_at) as begins_at,
+                least(intervals.valid_to, {{ hours_after('intervals.hour_at', 1) }}) as ends_at
+            from intervals
+        ),
+
+        stated as (
+            select
+                pieces.hour_at,
+                cast({{ seconds_between(second_of('pieces.begins_at'), second_of('pieces.ends_at')) }} as integer) as seconds,
+                coalesce(pieces.state in ({{ states_in_service() }}), true) as is_in_service,
+                pieces.bikes_available,
+                pieces.bikes_mechanical,
+                pieces.bikes_electric,
+                {{ sum_of_known('pieces.docks_free', 'pieces.edocks_free') }} as docks_free,
+                {{ sum_of_known('pieces.docks_total', 'pieces.edocks_total') }} as docks_total
+            from pieces
+            {{ computed_once() }}
+        ),
+
+        rated as (
+            select
+                stated.*,
+                case
+                    when stated.is_in_service and stated.bikes_available is not null
+                        then case
+                            when stated.docks_total > 0 then stated.docks_total
+                            else nullif(stated.bikes_available + stated.docks_free, 0)
+                        end
+                end as docks_usable,
+                stated.bikes_mechanical + stated.bikes_electric is not null as is_typed
+            from stated
+            where stated.seconds > 0
+            {{ computed_once() }}
+        )
+
+        select
+            rated.hour_at,
+            sum(rated.bikes_available * rated.seconds) filter (where rated.docks_usable is not null) as bike_seconds,
+            sum(rated.docks_usable * rated.seconds) as dock_seconds,
+            sum(rated.bikes_mechanical * rated.seconds) filter (where rated.is_typed) as mechanical_bike_seconds,
+            sum(rated.bikes_electric * rated.seconds) filter (where rated.is_typed) as electric_bike_seconds,
+            min(cast(rated.bikes_available as double precision) / rated.docks_usable) as fill_rate_min,
+            max(cast(rated.bikes_available as double precision) / rated.docks_usable) as fill_rate_max,
+            sum(rated.seconds) as observed_seconds,
+            sum(rated.seconds) filter (where rated.is_in_service) as in_service_seconds,
+            sum(rated.seconds) filter (where rated.is_in_service and rated.bikes_available = 0) as empty_seconds,
+            sum(rated.seconds) filter (where rated.is_in_service and rated.docks_free = 0) as full_seconds,
+            sum(rated.seconds) filter (
+                where
+                rated.is_in_service
+                and (rated.docks_free = 0 or rated.bikes_available >= {{ var('saturated_share') }} * rated.docks_usable)
+            ) as saturated_seconds,
+            sum(rated.seconds) filter (where rated.is_typed) as typed_seconds
+        from rated
+        group by rated.hour_at
+    ) as hours
+),
+
+ends as (
+    {% for end, station_code, at in [
+        ('departures', 'origin_station_code', 'departed_at'), ('arrivals', 'destination_station_code', 'arrived_at')
+    ] %}
+        select
+            trips.feed,
+            trips.{{ station_code }} as station_code,
+            {% if is_incremental() %}
+                scope.hour_at,
+            {% else %}
+                {{ hour_of('trips.' ~ at) }} as hour_at,
+            {% endif %}
+            {{ 'true' if end == 'departures' else 'false' }} as is_departure,
+            trips.is_electric
+        from {{ ref('int_trips') }} as trips
+        {% if is_incremental() %}
+            inner join {{ ref('int_station_hours_scope') }} as scope
+                on
+                    trips.{{ station_code }} = scope.station_code
+                    and trips.feed = scope.feed
+                    and trips.{{ at }} >= scope.hour_at
+                    and trips.{{ at }} < {{ hours_after('scope.hour_at', 1) }}
+        {% endif %}
+        where {{ is_customer_trip('trips') }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+hours_with_rides as (
+    select
+        ends.feed,
+        ends.station_code,
+        ends.hour_at,
+        count(*) filter (where ends.is_departure) as departures,
+        count(*) filter (where ends.is_departure and not ends.is_electric) as departures_mechanical,
+        count(*) filter (where ends.is_departure and ends.is_electric) as departures_electric,
+        count(*) filter (where not ends.is_departure) as arrivals,
+        count(*) filter (where not ends.is_departure and not ends.is_electric) as arrivals_mechanical,
+        count(*) filter (where not ends.is_departure and ends.is_electric) as arrivals_electric
+    from ends
+    group by ends.feed, ends.station_code, ends.hour_at
+)
+
+select
+    coalesce(observed_hours.hour_at, hours_with_rides.hour_at) as hour_at,
+    {% for column in ['bike_seconds', 'dock_seconds', 'mechanical_bike_seconds', 'electric_bike_seconds'] %}
+        cast(coalesce(observed_hours.{{ column }}, 0) as integer) as {{ column }},
+    {% endfor %}
+    cast(observed_hours.fill_rate_min as real) as fill_rate_min,
+    cast(observed_hours.fill_rate_max as real) as fill_rate_max,
+    {% for column in station_fill_sums()[4:] %}
+        cast(coalesce(observed_hours.{{ column }}, 0) as smallint) as {{ column }},
+    {% endfor %}
+    {% for column in station_hour_sums()[10:] %}
+        cast(coalesce(hours_with_rides.{{ column }}, 0) as smallint) as {{ column }},
+    {% endfor %}
+    coalesce(observed_hours.feed, hours_with_rides.feed) as feed,
+    coalesce(observed_hours.station_code, hours_with_rides.station_code) as station_code
+from observed_hours
+full outer join hours_with_rides
+    on
+        observed_hours.feed = hours_with_rides.feed
+        and observed_hours.station_code = hours_with_rides.station_code
+        and observed_hours.hour_at = hours_with_rides.hour_at
+{% if not is_incremental() %}
+    order by hour_at, station_code
+{% endif %}
