@@ -1,6 +1,6 @@
 {{ config(indexes=[{'columns': ['bike_id'], 'unique': true}, {'columns': ['current_station_code']}]) }}
 -- One row a bike. Made anew each time from the two ends of each bike's chain: it costs the fleet's size, whatever the
--- history's.
+-- history's. Where the current stay began is found backwards from the last location, through the locations of that stay alone.
 with chains as (
     select
         bikes.feed,
@@ -21,6 +21,7 @@ with chains as (
         select
             locations.station_code,
             locations.bike_status,
+            locations.block_cause,
             locations.is_electric,
             locations.battery_percent,
             locations.valid_from,
@@ -65,15 +66,68 @@ ranked as (
         min(seen.first_seen_at) over (partition by seen.bike_id) as first_seen_anywhere_at,
         row_number() over (partition by seen.bike_id order by seen.last_seen_at desc, seen.feed desc) as latest_first
     from seen
+),
+
+-- The location before the last: mostly in another place, or earlier.
+current_bikes as (
+    select
+        ranked.*,
+        ranked.valid_to = {{ forever() }} as is_there,
+        coalesce(
+            before.valid_to = ranked.valid_from and before.station_code is not distinct from ranked.station_code, false
+        ) as has_stayed
+    from ranked
+    left join lateral (
+        select
+            locations.station_code,
+            locations.valid_to
+        from {{ ref('int_bike_locations') }} as locations
+        where
+            ranked.valid_to = {{ forever() }}
+            and locations.bike_id = ranked.bike_id
+            and locations.feed = ranked.feed
+            and locations.valid_from < ranked.valid_from
+        order by locations.valid_from desc
+        limit 1
+    ) as before on true
+    where ranked.latest_first = 1
 )
 
 select
-    ranked.bike_id,
-    {{ bike_type('ranked.is_electric') }} as bike_type,
-    ranked.first_seen_anywhere_at as first_seen_at,
-    ranked.last_seen_at,
-    case when ranked.valid_to = {{ forever() }} then ranked.station_code end as current_station_code,
-    ranked.bike_status as current_status,
-    cast(ranked.battery_percent as integer) as current_battery_percent
-from ranked
-where ranked.latest_first = 1
+    bikes.bike_id,
+    {{ bike_type('bikes.is_electric') }} as bike_type,
+    bikes.first_seen_anywhere_at as first_seen_at,
+    bikes.last_seen_at,
+    case when bikes.is_there then bikes.station_code end as current_station_code,
+    case when bikes.is_there then coalesce(stays.valid_from, bikes.valid_from) end as current_since_at,
+    bikes.bike_status as current_status,
+    bikes.block_cause as current_block_cause,
+    cast(bikes.battery_percent as integer) as current_battery_percent
+from current_bikes as bikes
+-- Backwards to the first location that no other of the same place leads up to.
+left join lateral (
+    select stayed.valid_from
+    from {{ ref('int_bike_locations') }} as stayed
+    left join lateral (
+        select
+            locations.station_code,
+            locations.valid_to
+        from {{ ref('int_bike_locations') }} as locations
+        where
+            locations.bike_id = stayed.bike_id
+            and locations.feed = stayed.feed
+            and locations.valid_from < stayed.valid_from
+        order by locations.valid_from desc
+        limit 1
+    ) as before on true
+    where
+        bikes.has_stayed
+        and stayed.bike_id = bikes.bike_id
+        and stayed.feed = bikes.feed
+        and (
+            before.valid_to is distinct from stayed.valid_from
+            or before.station_code is distinct from stayed.station_code
+        )
+    order by stayed.valid_from desc
+    limit 1
+) as stays on true
