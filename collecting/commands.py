@@ -1,0 +1,124 @@
+"""The verb `poll`: options in, a log out. Imported for --help, so nothing heavy at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collecting.configuration import Configuration
+    from collecting.poll import Poller
+
+_INTERVAL = "15m"
+
+
+@click.command()
+@click.option(
+    "--every",
+    is_flag=False,
+    flag_value=_INTERVAL,
+    metavar="[INTERVAL]",
+    help=f"Go on until stopped, at the clock's multiples of this: 1m to 24h.  [without a value: {_INTERVAL}]",
+)
+@click.option("--feed", "feeds", multiple=True, metavar="NAME", help="Only this feed of the file; may be repeated.")
+@click.option("--config", type=click.Path(path_type=Path), help="The file that says which feeds there are.")
+@click.option("--landing", type=click.Path(file_okay=False, path_type=Path), help="The folder to write to.")
+@click.option("--no-load", is_flag=True, help="Only write the files: neither load nor build.")
+@click.option("--no-build", is_flag=True, help="Load, but do not build.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Say this and what is worse.",
+)
+@click.pass_context
+def poll(
+    ctx: click.Context,
+    every: str | None,
+    feeds: Sequence[str],
+    config: Path | None,
+    landing: Path | None,
+    no_load: bool,
+    no_build: bool,
+    log_level: str,
+) -> None:
+    """Collect: ask feeds, write what they answer into the landing zone, load and build it. Once, or --every 15m.
+
+    Which feeds, says $VELIB_HOME/poll.toml (or $VELIB_POLL_CONFIG, or --config). Files go to $VELIB_LANDING, else to
+    `landing` in the warehouse's home. Each event is a line on standard error.
+    """
+    from collecting import configuration, events
+    from collecting.schedule import LONGEST, SHORTEST
+    from warehouse import files, settings
+    from warehouse.errors import UsageError, VelibError
+
+    interval = None if every is None else configuration.seconds(every, "--every")
+    if interval is not None and not SHORTEST <= interval <= LONGEST:
+        raise UsageError(f"--every must lie between 1m and 24h, not {every}")
+    configured = configuration.read(config or configuration.default_path(), feeds)
+    home = settings.velib_home() / "poll"
+
+    def refuse() -> None:
+        raise VelibError(f"another velib poll is at work in {home}: nothing was asked")
+
+    events.to_stderr(log_level)
+    try:
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        (home / "lock").touch()
+    except OSError as error:
+        raise VelibError(f"cannot use {home}: {error.strerror}") from error
+    with files.locked(home / "lock", refuse):
+        poller = _poller(configured, home, landing, load=not no_load, build=not no_build)
+        code = _run(poller, interval)
+    ctx.exit(code)
+
+
+def _poller(configured: Configuration, home: Path, landing: Path | None, load: bool, build: bool) -> Poller:
+    from importlib.metadata import version
+
+    from collecting.backlog import Backlog
+    from collecting.client import Client
+    from collecting.clock import Clock
+    from collecting.events import Events
+    from collecting.following import Following
+    from collecting.landing import LocalLanding, default_root
+    from collecting.poll import Poller
+    from collecting.redaction import Redactor
+    from collecting.retry import parse_retry_after
+
+    root = LocalLanding(landing.absolute() if landing is not None else default_root())
+    root.clear_unfinished()
+    clock = Clock()
+    events = Events(Redactor(configured.secrets))
+    backlog = Backlog(home / "backlog.json", root.feeds())
+    user_agent = configured.user_agent or f"velib-warehouse/{version('velib-warehouse')}"
+    client = Client(user_agent, clock.monotonic, lambda value: parse_retry_after(value, clock.now()))
+    hidden = [secret.name for secret in configured.secrets]
+    following = Following(root, backlog, events, build, without=hidden) if load else None
+    return Poller(configured.feeds, home, root, backlog, client, events, clock, following=following)
+
+
+def _run(poller: Poller, every: int | None) -> int:
+    """Run until the end, or until somebody wants it to end: Ctrl-C, or SIGTERM as a service manager sends it."""
+    import signal
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        if every is None:
+            return poller.once()
+        poller.run(every)
+    except KeyboardInterrupt:
+        # Once is enough: what follows takes seconds.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        poller.end()
+        poller.events.info("ended")
+        return 0 if every is not None else 1
+    return 0

@@ -1,0 +1,121 @@
+"""What follows a tick: `velib load` of what was written, then `velib build`. Each in a process of its own.
+
+A process can be ended at once, whatever it waits for, and takes its memory with it; both verbs stand being killed at any
+moment. One pass at a time: what a tick writes while one is under way, the next one loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from collecting.backlog import Backlog
+from collecting.events import Events
+from collecting.landing import Landing
+from warehouse import settings
+
+# What a child is asked to end with, and for how many seconds it is given to do so.
+_ENDINGS = ((signal.SIGINT, 2.0), (signal.SIGINT, 2.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
+_LINES = 5
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a pass came to, as exit codes; None where there was nothing to do."""
+
+    load: int | None = None
+    build: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        codes = (self.load, self.build)
+        if any(code not in (None, 0, 3) for code in codes):
+            return 1
+        return 3 if 3 in codes else 0
+
+
+class Following:
+    """Loads and builds what the backlog holds."""
+
+    def __init__(
+        self,
+        landing: Landing,
+        backlog: Backlog,
+        events: Events,
+        build: bool = True,
+        command: Sequence[str] = (sys.executable, "-P", "-m", "warehouse.cli"),
+        without: Iterable[str] = (),
+    ) -> None:
+        """`without` names variables of the environment that the children are not to see: secrets."""
+        self.landing, self.backlog, self.events, self.build = landing, backlog, events, build
+        self.command = list(command)
+        self.without = frozenset(without)
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[str] | None = None
+        self._ending = threading.Event()
+
+    def run(self) -> Followed:
+        """One pass. Raises nothing for what load and build can say."""
+        taken = self.backlog.take()
+        folders = self.landing.loadable(taken)
+        loaded = None
+        if folders:
+            loaded = self._verb("load", folders)
+            if loaded not in (0, 3):
+                return Followed(loaded)
+            self.backlog.loaded(taken)
+        if not self.build or self.backlog.is_built:
+            return Followed(loaded)
+        built = self._verb("build", [])
+        if built == 0:
+            self.backlog.built()
+        return Followed(loaded, built)
+
+    def end(self) -> None:
+        """End what is under way, and start nothing more."""
+        with self._lock:
+            self._ending.set()
+            child = self._child
+        for number, seconds in _ENDINGS:
+            if child is None or child.poll() is not None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(seconds)
+
+    def _verb(self, verb: str, arguments: Sequence[str]) -> int:
+        environment = settings.child_environment()
+        for name in self.without:
+            environment.pop(name, None)
+        with self._lock:
+            if self._ending.is_set():
+                return 1
+            child = self._child = subprocess.Popen(
+                [*self.command, verb, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for us; we end it with all that it has started
+            )
+        said, _ = child.communicate()
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        if self._ending.is_set():
+            self.events.info(f"{verb}_interrupted", next="what was done counts, the next run does the rest")
+        elif child.returncode == 0:
+            self.events.info(verb, said=lines[-1] if lines else None)
+        elif child.returncode == 3:
+            self.events.warning(verb, said=" / ".join(lines[-_LINES:]), exit_code=3)
+        else:
+            self.events.error(f"{verb}_failed", said=" / ".join(lines[-_LINES:]), exit_code=child.returncode)
+        return child.returncode
