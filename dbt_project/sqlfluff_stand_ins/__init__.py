@@ -63,6 +63,10 @@ def applied_through(model_name: str) -> int:
     return 0
 
 
+def changes_since_applied(model_name: str) -> str:
+    return f"{model_name}_changes"
+
+
 adapter = SimpleNamespace(dispatch=_dispatch)
 graph = SimpleNamespace(nodes={})
 execute = False

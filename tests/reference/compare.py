@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from reference.facts import INFINITY, BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
 from reference.network import FullSnapshot
+from reference.trip_kpis import (
+    DurationsRow,
+    RouteOfDayRow,
+    RouteOfMonthRow,
+    TripsOfDayRow,
+    durations,
+    routes_of_days,
+    routes_of_months,
+    trips_of_days,
+)
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class Fact(NamedTuple):
-    """A table of the mart, what identifies a row of it, and how the reference makes it."""
+    """A table of the mart, what identifies a row of it, and how the reference makes it.
+
+    A fact is made from a feed's snapshots; a figure from the rows of other tables, all feeds' together.
+    """
 
     table: str
     row: type[Any]
     key: tuple[str, ...]
-    make: Callable[[Sequence[FullSnapshot]], Sequence[Any]]
+    make: Callable[..., Sequence[Any]]
+    made_of: tuple[str, ...] = ()
 
 
 FACTS = {
@@ -28,8 +42,51 @@ FACTS = {
         Fact("fct_station_status", StationStatusRow, ("feed", "station_code", "valid_from"), station_status),
         Fact("fct_bike_locations", BikeLocationRow, ("feed", "bike_id", "valid_from"), bike_locations),
         Fact("fct_trips", TripRow, ("feed", "bike_id", "last_seen_at"), trips),
+        Fact(
+            "kpi_trips_daily",
+            TripsOfDayRow,
+            ("date_day", "feed", "bike_type", "trip_type"),
+            trips_of_days,
+            ("fct_trips",),
+        ),
+        Fact(
+            "kpi_trip_duration_histogram",
+            DurationsRow,
+            ("date_day", "feed", "bike_type", "trip_type", "from_minutes"),
+            durations,
+            ("fct_trips",),
+        ),
+        Fact(
+            "kpi_routes_daily",
+            RouteOfDayRow,
+            ("date_day", "feed", "origin_station_code", "destination_station_code"),
+            routes_of_days,
+            ("fct_trips",),
+        ),
+        Fact(
+            "kpi_routes_monthly",
+            RouteOfMonthRow,
+            ("date_month", "feed", "origin_station_code", "destination_station_code"),
+            routes_of_months,
+            ("fct_trips",),
+        ),
     )
 }
+
+
+def reference_rows(
+    table: str, feeds: Mapping[str, Sequence[FullSnapshot]], made: dict[str, Sequence[Any]]
+) -> Sequence[Any]:
+    """The reference's rows of a table. `made` keeps what was made of these feeds before."""
+    if table not in made:
+        fact = FACTS[table]
+        if fact.made_of:
+            made[table] = fact.make(*(reference_rows(each, feeds, made) for each in fact.made_of))
+        else:
+            made[table] = [row for snapshots in feeds.values() for row in fact.make(snapshots)]
+    return made[table]
+
+
 # Metres and kilometres an hour: the haversine formula may be written in several ways, and seven digits of a distance are kept.
 # Everything else is exact.
 _INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5}
@@ -57,9 +114,10 @@ def differences(fact: Fact, mart: Sequence[Any], reference: Sequence[Any], most:
     """What differs, in a few lines; empty where nothing does."""
     ours, theirs = _by_key(fact, mart), _by_key(fact, reference)
     doubled = [key for key, count in Counter(_key(fact, row) for row in mart).items() if count > 1]
-    missing = sorted(theirs.keys() - ours.keys())
-    unexpected = sorted(ours.keys() - theirs.keys())
-    unequal = [key for key in sorted(ours.keys() & theirs.keys()) if _unequal(ours[key], theirs[key])]
+    # As text, since a part of a key may be null.
+    missing = sorted(theirs.keys() - ours.keys(), key=_text)
+    unexpected = sorted(ours.keys() - theirs.keys(), key=_text)
+    unequal = [key for key in sorted(ours.keys() & theirs.keys(), key=_text) if _unequal(ours[key], theirs[key])]
     if not (doubled or missing or unexpected or unequal):
         return ""
     lines = [

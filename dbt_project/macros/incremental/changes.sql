@@ -10,9 +10,10 @@
     Who reads it. A model with meta.changes_of (the name of the model that keeps the log), by changes_since_applied or
     changes_since; its watermark is moved by through_changes_of.
 
-    Where it begins. Whenever the table of the model is made whole, the log begins anew. Its row of sign 0 says where: the log holds
-    all changes after that row's horizon. A reader whose watermark lies before it cannot be brought up to date by the log. It is made
-    whole itself, as with --full-refresh: should_full_refresh and is_built ask log_reaches.
+    Where it begins. Whenever the table of the model is made whole, the log begins anew, and the watermarks of its readers are taken
+    back: what they have applied is of another table. Its row of sign 0 says where it begins: it holds all changes after that
+    row's horizon. A reader whose watermark lies before that cannot be brought up to date by the log. It is made whole itself, as with
+    --full-refresh: should_full_refresh and is_built ask log_reaches.
 
     Where it ends. What all readers have applied is deleted by the next build of the model, and the log then begins there. A reader
     that is not built does not count.
@@ -85,8 +86,19 @@
             built.change_set_id as horizon
         from intermediate.build_watermarks as built
         left join {{ this }} as model on false
-        where built.model_name = '{{ this.identifier }}'
+        where built.model_name = '{{ this.identifier }}';
+        update intermediate.build_watermarks set change_set_id = -1
+        where model_name in ('{{ readers_of_changes() | map(attribute='name') | join("', '") }}');
     {% endif %}
+{% endmacro %}
+
+{#- The models that read the log of this one. -#}
+{% macro readers_of_changes() %}
+    {% set readers, nodes = [], graph.nodes.values() if execute else [] %}
+    {% for node in nodes if node.resource_type == 'model' and node.config.meta.get('changes_of') == this.identifier %}
+        {% do readers.append(node) %}
+    {% endfor %}
+    {{ return(readers) }}
 {% endmacro %}
 
 {#- Of replace_scope: the change set through which the model is to be built by its scope; none where no log is to be written. -#}
@@ -117,15 +129,15 @@
 
 {#- Of replace_scope: deletes what all readers that are built have applied. The log then begins there. -#}
 {% macro forget_applied_changes() %}
-    {% set log, readers = changes_log(this.identifier), [] %}
-    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.meta.get('changes_of') == this.identifier %}
-        {% if load_relation(this.incorporate(path={'identifier': node.name, 'schema': node.schema})) is not none %}
-            {% do readers.append(node.name) %}
+    {% set log, built = changes_log(this.identifier), [] %}
+    {% for reader in readers_of_changes() %}
+        {% if load_relation(this.incorporate(path={'identifier': reader.name, 'schema': reader.schema})) is not none %}
+            {% do built.append(reader.name) %}
         {% endif %}
     {% endfor %}
     {% set applied_by_all = run_query(
         "select coalesce(min(change_set_id), " ~ applied_through(this.identifier) ~ ")"
-        ~ " from intermediate.build_watermarks where model_name in ('" ~ readers | join("', '") ~ "')"
+        ~ " from intermediate.build_watermarks where model_name in ('" ~ built | join("', '") ~ "')"
     ).columns[0].values()[0] %}
     delete from {{ log }} where sign <> 0 and horizon <= {{ applied_by_all }};
     update {{ log }} set horizon = {{ applied_by_all }} where sign = 0 and horizon < {{ applied_by_all }};

@@ -2,8 +2,9 @@
     The incremental strategy of the interval and movement tables. dbt's own strategies never delete a row that a recomputed
     stretch no longer has; this one makes the target equal to the model's result within a scope, and writes only what differs.
 
-    meta.scope: the model that says what is recomputed. meta.scope_condition: which old rows lie in it, as SQL over
-    `old_row` and `scope`. unique_key: the columns that identify a row. meta.keeps_changes: what differs is logged (changes.sql).
+    meta.scope: the model that says what is recomputed; without it, the new rows of the log that meta.changes_of names.
+    meta.scope_condition: which old rows lie in it, as SQL over `old_row` and `scope`. unique_key: the columns that identify a row.
+    meta.keeps_changes: what differs is logged (changes.sql).
 -#}
 {% macro get_incremental_replace_scope_sql(arg_dict) %}
     {% set target, result = arg_dict['target_relation'], arg_dict['temp_relation'] %}
@@ -21,7 +22,7 @@
 
     {% call logged(horizon, -1, 'old_row') %}
     delete from {{ target }} as old_row
-    using {{ ref(meta['scope']) }} as scope
+    using {{ ref(meta['scope']) if 'scope' in meta else changes_since_applied(meta['changes_of']) }} as scope
     where
         {{ meta['scope_condition'] }}
         and not exists (

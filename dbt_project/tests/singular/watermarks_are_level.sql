@@ -4,6 +4,7 @@
 -- with reason.
 -- depends_on: {{ ref('int_snapshots') }}, {{ ref('int_trips') }}, {{ ref('int_station_history') }}
 -- depends_on: {{ ref('int_station_daily') }}, {{ ref('int_station_fill') }}, {{ ref('kpi_network_hourly') }}
+-- depends_on: {{ ref('kpi_trips_daily') }}, {{ ref('int_routes_monthly') }}
 {% set names = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' %}
