@@ -1,6 +1,9 @@
 -- trips by day of a year, the network
-select date_trunc('day', departed_at, 'Europe/Paris') as day_at, count(*) as trips
-from mart.fct_trips
-where is_customer_trip and departed_at >= %(year)s and departed_at < %(now)s
-group by day_at
-order by day_at
+select date_day, sum(trips) as trips
+from mart.kpi_trips_daily
+where
+    feed = %(feed)s and is_customer_trip
+    and date_day >= cast(%(year)s at time zone 'Europe/Paris' as date)
+    and date_day <= cast(%(now)s at time zone 'Europe/Paris' as date)
+group by date_day
+order by date_day

@@ -1,6 +1,9 @@
 -- histogram of trips' durations, a week
-select width_bucket(duration_seconds, 0, 3600, 12) as five_minutes, count(*) as trips
-from mart.fct_trips
-where is_customer_trip and departed_at >= %(week)s and departed_at < %(week_end)s
-group by five_minutes
-order by five_minutes
+select from_minutes, to_minutes, sum(trips) as trips
+from mart.kpi_trip_duration_histogram
+where
+    feed = %(feed)s and is_customer_trip
+    and date_day >= cast(%(week)s at time zone 'Europe/Paris' as date)
+    and date_day < cast(%(week_end)s at time zone 'Europe/Paris' as date)
+group by from_minutes, to_minutes
+order by from_minutes
