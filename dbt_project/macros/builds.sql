@@ -11,6 +11,7 @@
     );
     delete from intermediate.builds where started_at < now() - interval '30 days';
     insert into intermediate.builds (invocation_id) values ('{{ invocation_id }}');
+    {{ create_refreshes() }}
 {% endmacro %}
 
 {#- on-run-end. dbt runs it after failures too. -#}
@@ -20,6 +21,7 @@
         update intermediate.builds
         set ended_at = now(), has_succeeded = {{ 'false' if failed else 'true' }}
         where invocation_id = '{{ invocation_id }}';
+        {{ note_refreshes() }}
         {% if not failed and env_var('VELIB_BUILD_OF_EVERYTHING', '') %}{{ note_standing() }}{% endif %}
     {% else %}
         select 1

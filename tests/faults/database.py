@@ -56,7 +56,10 @@ class Database:
         )
 
     def mart(self) -> dict[str, list[str]]:
-        """Every row of every table and view that users see, and of the incremental tables behind them."""
+        """Every row of every table and view that users see, and of the incremental tables behind them.
+
+        Without fct_refresh: when something was built is another thing with each history.
+        """
         tables = self.rows(
             """
             select format('%%I.%%I', schemaname, name)
@@ -67,6 +70,7 @@ class Database:
                 union all
                 select 'intermediate', unnest(%s)
             ) as found
+            where name <> 'fct_refresh'
             order by 1
             """,
             ["int_snapshots", "int_station_status", "int_station_attributes", "int_station_history"],

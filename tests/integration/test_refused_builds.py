@@ -116,7 +116,10 @@ def everything(cursor: Any) -> dict[str, str]:
 
 
 def mart(cursor: Any) -> dict[str, set[str]]:
-    cursor.execute("select table_name from information_schema.tables where table_schema = 'mart'")
+    """All of it but the record of when it was built."""
+    cursor.execute(
+        "select table_name from information_schema.tables where table_schema = 'mart' and table_name <> 'fct_refresh'"
+    )
     found = {}
     for (table,) in cursor.fetchall():
         cursor.execute(f"select to_jsonb(t)::text from mart.{table} t")

@@ -159,6 +159,7 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "fct_bike_locations",
         "fct_station_status",
         "fct_snapshots",
+        "fct_refresh",
         "int_trips",
         "int_bike_locations",
         "int_station_status",
