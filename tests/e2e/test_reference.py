@@ -18,6 +18,7 @@ from warehouse.database import connect_to
 pytestmark = pytest.mark.slow
 
 TRIP_KPIS = ["kpi_trips_daily", "kpi_trip_duration_histogram", "kpi_routes_daily", "kpi_routes_monthly"]
+STATION_KPIS = ["kpi_station_hourly", "kpi_station_daily", "kpi_network_hourly", "kpi_fill_heatmap"]
 
 
 def compare(archive: Path, database: str, tables: Sequence[str]) -> None:
@@ -41,9 +42,9 @@ def compare(archive: Path, database: str, tables: Sequence[str]) -> None:
 @pytest.mark.parametrize(
     ("archive", "tables"),
     [
-        ("nextbike_mainz", ["fct_trips", "fct_bike_locations", "fct_station_status", *TRIP_KPIS]),
-        ("velib_opendata", ["fct_station_status"]),
-        ("simulated", ["fct_trips", "fct_bike_locations", "fct_station_status", *TRIP_KPIS]),
+        ("nextbike_mainz", ["fct_trips", "fct_bike_locations", "fct_station_status", *TRIP_KPIS, *STATION_KPIS]),
+        ("velib_opendata", ["fct_station_status", *STATION_KPIS]),
+        ("simulated", ["fct_trips", "fct_bike_locations", "fct_station_status", *TRIP_KPIS, *STATION_KPIS]),
     ],
 )
 def test_the_mart_agrees_with_the_reference(

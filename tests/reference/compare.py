@@ -9,6 +9,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from reference.facts import INFINITY, BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
 from reference.network import FullSnapshot
+from reference.station_kpis import (
+    CellRow,
+    DayRow,
+    HourRow,
+    NetworkHourRow,
+    heatmap_cells,
+    network_hours,
+    station_days,
+    station_hours,
+)
 from reference.trip_kpis import (
     DurationsRow,
     RouteOfDayRow,
@@ -70,6 +80,16 @@ FACTS = {
             routes_of_months,
             ("fct_trips",),
         ),
+        Fact("kpi_station_hourly", HourRow, ("feed", "station_code", "hour_at"), station_hours),
+        Fact("kpi_station_daily", DayRow, ("feed", "station_code", "date_day"), station_days, ("kpi_station_hourly",)),
+        Fact("kpi_network_hourly", NetworkHourRow, ("feed", "hour_at"), network_hours, ("kpi_station_hourly",)),
+        Fact(
+            "kpi_fill_heatmap",
+            CellRow,
+            ("feed", "station_code", "date_month", "day_of_week", "hour_of_day"),
+            heatmap_cells,
+            ("kpi_station_hourly",),
+        ),
     )
 }
 
@@ -88,8 +108,8 @@ def reference_rows(
 
 
 # Metres and kilometres an hour: the haversine formula may be written in several ways, and seven digits of a distance are kept.
-# Everything else is exact.
-_INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5}
+# So are seven of the ends of a fill rate. Everything else is exact.
+_INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5, "fill_rate_min": 1e-7, "fill_rate_max": 1e-7}
 _DIGITS = 1e-7
 
 

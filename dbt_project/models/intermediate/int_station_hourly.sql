@@ -123,7 +123,11 @@ observed_hours as (
             sum(rated.seconds) filter (
                 where
                 rated.is_in_service
-                and (rated.docks_free = 0 or rated.bikes_available >= {{ var('saturated_share') }} * rated.docks_usable)
+                and (
+                    rated.docks_free = 0
+                    -- In whole numbers: exact, and a tenth of a numeric's time.
+                    or 10000 * rated.bikes_available >= {{ (10000 * var('saturated_share')) | round | int }} * rated.docks_usable
+                )
             ) as saturated_seconds,
             sum(rated.seconds) filter (where rated.is_typed) as typed_seconds
         from rated

@@ -1,0 +1,295 @@
+"""The figures over stations: by the hour from the rows of fct_station_status and fct_trips, all others from the hours.
+
+Lengths are from the whole second in which a stretch begins to that in which it ends.
+Bikes and docks of a station out of service cannot be used, so it is neither empty nor full then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from reference.facts import StationStatusRow, TripRow, station_status, trips
+from reference.network import PARIS, FullSnapshot
+
+HOUR = timedelta(hours=1)
+IN_SERVICE = ("Operative", None)
+SATURATED = Fraction(9, 10)
+
+
+class HourRow(NamedTuple):
+    """kpi_station_hourly."""
+
+    feed: str
+    station_code: str
+    hour_at: datetime
+    date_day: date
+    hour_of_day: int
+    bike_seconds: int = 0
+    dock_seconds: int = 0
+    mechanical_bike_seconds: int = 0
+    electric_bike_seconds: int = 0
+    observed_seconds: int = 0
+    in_service_seconds: int = 0
+    empty_seconds: int = 0
+    full_seconds: int = 0
+    saturated_seconds: int = 0
+    typed_seconds: int = 0
+    departures: int = 0
+    departures_mechanical: int = 0
+    departures_electric: int = 0
+    arrivals: int = 0
+    arrivals_mechanical: int = 0
+    arrivals_electric: int = 0
+    fill_rate: float | None = None
+    fill_rate_min: float | None = None
+    fill_rate_max: float | None = None
+    empty_share: float | None = None
+    saturated_minutes: float = 0.0
+    bikes_electric: float | None = None
+    net_flow: int = 0
+
+
+class DayRow(NamedTuple):
+    """kpi_station_daily."""
+
+    feed: str
+    station_code: str
+    date_day: date
+    bike_seconds: int
+    dock_seconds: int
+    observed_seconds: int
+    empty_seconds: int
+    saturated_seconds: int
+    departures_electric: int
+    arrivals: int
+    fill_rate: float | None
+    fill_rate_min: float | None
+    fill_rate_max: float | None
+
+
+class NetworkHourRow(NamedTuple):
+    """kpi_network_hourly."""
+
+    feed: str
+    hour_at: datetime
+    date_day: date
+    hour_of_day: int
+    stations_observed: int
+    observed_seconds: int
+    empty_seconds: int
+    mechanical_bike_seconds: int
+    departures: int
+    arrivals_electric: int
+
+
+class CellRow(NamedTuple):
+    """kpi_fill_heatmap."""
+
+    feed: str
+    station_code: str
+    date_month: date
+    day_of_week: int
+    hour_of_day: int
+    bike_seconds: int
+    dock_seconds: int
+    observed_seconds: int
+    full_seconds: int
+    fill_rate: float | None
+
+
+def station_hours(snapshots: Sequence[FullSnapshot]) -> list[HourRow]:
+    """Each station's hours in which it was observed, or in which a ride began or ended there; of one feed."""
+    last_at = snapshots[-1].captured_at
+    pieces: dict[tuple[str, datetime], list[tuple[int, StationStatusRow]]] = defaultdict(list)
+    for row in station_status(snapshots):
+        for hour_at, seconds in _cut(row.valid_from, min(row.valid_to, last_at)):
+            pieces[row.station_code, hour_at].append((seconds, row))
+    departed: dict[tuple[str, datetime], list[TripRow]] = defaultdict(list)
+    arrived: dict[tuple[str, datetime], list[TripRow]] = defaultdict(list)
+    for trip in trips(snapshots):
+        if trip.is_customer_trip:
+            departed[trip.origin_station_code, _hour(trip.departed_at)].append(trip)
+            arrived[trip.destination_station_code, _hour(trip.arrived_at)].append(trip)
+    return [
+        _hour_row(
+            snapshots[0].feed, code, hour_at, pieces[code, hour_at], departed[code, hour_at], arrived[code, hour_at]
+        )
+        for code, hour_at in sorted({*pieces, *departed, *arrived})
+    ]
+
+
+def _hour(moment: datetime) -> datetime:
+    """The hour's begin: local hours begin where those of UTC do, in the zones of the tests."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _cut(begin: datetime, end: datetime) -> Iterable[tuple[datetime, int]]:
+    """The hours of a stretch, with the seconds in each."""
+    begin, end = begin.replace(microsecond=0), end.replace(microsecond=0)
+    while begin < end:
+        until = min(end, _hour(begin) + HOUR)
+        yield _hour(begin), int((until - begin).total_seconds())
+        begin = until
+
+
+def _hour_row(
+    feed: str,
+    code: str,
+    hour_at: datetime,
+    pieces: Sequence[tuple[int, StationStatusRow]],
+    departed: Sequence[TripRow],
+    arrived: Sequence[TripRow],
+) -> HourRow:
+    local = hour_at.astimezone(PARIS)
+    in_service = [(seconds, row) for seconds, row in pieces if row.state in IN_SERVICE]
+    rated = [(seconds, row, docks) for seconds, row in in_service if (docks := _usable_docks(row))]
+    typed = [
+        (seconds, row.bikes_mechanical, row.bikes_electric)
+        for seconds, row in pieces
+        if row.bikes_mechanical is not None and row.bikes_electric is not None
+    ]
+    rates = [row.bikes_available / docks for _, row, docks in rated if row.bikes_available is not None]
+    bike_seconds = sum(seconds * (row.bikes_available or 0) for seconds, row, _ in rated)
+    dock_seconds = sum(seconds * docks for seconds, _, docks in rated)
+    service_seconds = sum(seconds for seconds, _ in in_service)
+    empty_seconds = sum(seconds for seconds, row in in_service if row.bikes_available == 0)
+    saturated_seconds = sum(seconds for seconds, row in in_service if _is_saturated(row))
+    typed_seconds = sum(seconds for seconds, _, _ in typed)
+    electric = sum(seconds * bikes for seconds, _, bikes in typed)
+    return HourRow(
+        feed=feed,
+        station_code=code,
+        hour_at=hour_at,
+        date_day=local.date(),
+        hour_of_day=local.hour,
+        bike_seconds=bike_seconds,
+        dock_seconds=dock_seconds,
+        mechanical_bike_seconds=sum(seconds * bikes for seconds, bikes, _ in typed),
+        electric_bike_seconds=electric,
+        observed_seconds=sum(seconds for seconds, _ in pieces),
+        in_service_seconds=service_seconds,
+        empty_seconds=empty_seconds,
+        full_seconds=sum(seconds for seconds, row in in_service if row.docks_free == 0),
+        saturated_seconds=saturated_seconds,
+        typed_seconds=typed_seconds,
+        departures=len(departed),
+        departures_mechanical=sum(trip.bike_type == "mechanical" for trip in departed),
+        departures_electric=sum(trip.bike_type == "electric" for trip in departed),
+        arrivals=len(arrived),
+        arrivals_mechanical=sum(trip.bike_type == "mechanical" for trip in arrived),
+        arrivals_electric=sum(trip.bike_type == "electric" for trip in arrived),
+        fill_rate=_ratio(bike_seconds, dock_seconds),
+        fill_rate_min=min(rates, default=None),
+        fill_rate_max=max(rates, default=None),
+        empty_share=_ratio(empty_seconds, service_seconds),
+        saturated_minutes=saturated_seconds / 60,
+        bikes_electric=_ratio(electric, typed_seconds),
+        net_flow=len(arrived) - len(departed),
+    )
+
+
+def _usable_docks(row: StationStatusRow) -> int | None:
+    if row.bikes_available is None:
+        return None
+    if row.docks_total:
+        return row.docks_total
+    return None if row.docks_free is None else (row.bikes_available + row.docks_free) or None
+
+
+def _is_saturated(row: StationStatusRow) -> bool:
+    docks = _usable_docks(row)
+    return row.docks_free == 0 or (docks is not None and (row.bikes_available or 0) >= SATURATED * docks)
+
+
+def station_days(hours: Sequence[HourRow]) -> list[DayRow]:
+    """The sums over local days."""
+    rows = []
+    for (feed, code, day), group in _grouped(hours, lambda row: (row.feed, row.station_code, row.date_day)):
+        bikes, docks = _sum(group, "bike_seconds"), _sum(group, "dock_seconds")
+        rows.append(
+            DayRow(
+                feed=feed,
+                station_code=code,
+                date_day=day,
+                bike_seconds=bikes,
+                dock_seconds=docks,
+                observed_seconds=_sum(group, "observed_seconds"),
+                empty_seconds=_sum(group, "empty_seconds"),
+                saturated_seconds=_sum(group, "saturated_seconds"),
+                departures_electric=_sum(group, "departures_electric"),
+                arrivals=_sum(group, "arrivals"),
+                fill_rate=_ratio(bikes, docks),
+                fill_rate_min=min((row.fill_rate_min for row in group if row.fill_rate_min is not None), default=None),
+                fill_rate_max=max((row.fill_rate_max for row in group if row.fill_rate_max is not None), default=None),
+            )
+        )
+    return rows
+
+
+def network_hours(hours: Sequence[HourRow]) -> list[NetworkHourRow]:
+    """The sums over a feed's stations."""
+    return [
+        NetworkHourRow(
+            feed=feed,
+            hour_at=hour_at,
+            date_day=group[0].date_day,
+            hour_of_day=group[0].hour_of_day,
+            stations_observed=sum(row.observed_seconds > 0 for row in group),
+            observed_seconds=_sum(group, "observed_seconds"),
+            empty_seconds=_sum(group, "empty_seconds"),
+            mechanical_bike_seconds=_sum(group, "mechanical_bike_seconds"),
+            departures=_sum(group, "departures"),
+            arrivals_electric=_sum(group, "arrivals_electric"),
+        )
+        for (feed, hour_at), group in _grouped(hours, lambda row: (row.feed, row.hour_at))
+    ]
+
+
+def heatmap_cells(hours: Sequence[HourRow]) -> list[CellRow]:
+    """The sums by month, day of the week and hour of the day, of what was observed."""
+    rows = []
+    for (feed, code, month, weekday, hour), group in _grouped(
+        [row for row in hours if row.observed_seconds],
+        lambda row: (
+            row.feed,
+            row.station_code,
+            row.date_day.replace(day=1),
+            row.date_day.isoweekday(),
+            row.hour_of_day,
+        ),
+    ):
+        bikes, docks = _sum(group, "bike_seconds"), _sum(group, "dock_seconds")
+        rows.append(
+            CellRow(
+                feed=feed,
+                station_code=code,
+                date_month=month,
+                day_of_week=weekday,
+                hour_of_day=hour,
+                bike_seconds=bikes,
+                dock_seconds=docks,
+                observed_seconds=_sum(group, "observed_seconds"),
+                full_seconds=_sum(group, "full_seconds"),
+                fill_rate=_ratio(bikes, docks),
+            )
+        )
+    return rows
+
+
+def _grouped(hours: Sequence[HourRow], key: Callable[[HourRow], Hashable]) -> Iterable[tuple[Any, list[HourRow]]]:
+    groups: dict[Any, list[HourRow]] = defaultdict(list)
+    for row in hours:
+        groups[key(row)].append(row)
+    return groups.items()
+
+
+def _sum(rows: Sequence[HourRow], column: str) -> int:
+    return sum(getattr(row, column) for row in rows)
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
