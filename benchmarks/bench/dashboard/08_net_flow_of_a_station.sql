@@ -1,14 +1,5 @@
 -- net flow of a station by hour, a week
-with flow as (
-    select arrived_at as at, 1 as bikes
-    from mart.fct_trips
-    where destination_station_code = %(station)s and arrived_at >= %(week)s and arrived_at < %(week_end)s
-    union all
-    select departed_at as at, -1 as bikes
-    from mart.fct_trips
-    where origin_station_code = %(station)s and departed_at >= %(week)s and departed_at < %(week_end)s
-)
-select date_trunc('hour', at) as hour_at, sum(bikes) as net
-from flow
-group by hour_at
+select hour_at, net_flow, departures, arrivals
+from mart.kpi_station_hourly
+where feed = %(feed)s and station_code = %(station)s and hour_at >= %(week)s and hour_at < %(week_end)s
 order by hour_at

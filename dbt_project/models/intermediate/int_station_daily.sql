@@ -14,7 +14,7 @@
 ) }}
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- Each station's local days: the sums of its hours. A day in scope is added up anew. Columns from wide to narrow, so that none is
--- padded; what follows from others is in kpi_station_daily, a view.
+-- padded; what follows from others is in kpi_station_daily, a view. The rows come out in the order of time.
 {% if is_incremental() %}
 with days as (
     select distinct
@@ -59,3 +59,6 @@ select
     hours.station_code
 from hours
 group by hours.feed, hours.station_code, hours.date_day
+{% if not is_incremental() %}
+    order by hours.date_day, hours.station_code
+{% endif %}

@@ -15,7 +15,8 @@
 ) }}
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- How full each station is, by month, day of the week and hour of the day. A cell in scope is added up anew, from its four or
--- five hours. Columns from wide to narrow; what follows from them is in kpi_fill_heatmap, a view.
+-- five hours. Columns from wide to narrow; what follows from them is in kpi_fill_heatmap, a view. A station's cells of a month lie
+-- together.
 {% if is_incremental() %}
 with cells as (
     select distinct
@@ -91,3 +92,6 @@ select
 from hours
 where hours.observed_seconds > 0
 group by hours.feed, hours.station_code, hours.date_month, hours.day_of_week, hours.hour_of_day
+{% if not is_incremental() %}
+    order by hours.date_month, hours.station_code
+{% endif %}
