@@ -32,6 +32,9 @@ INCREMENTAL = [
     "intermediate.int_station_history",
     "intermediate.int_bike_locations",
     "intermediate.int_trips",
+    "intermediate.int_trip_durations_daily",
+    "intermediate.int_routes_monthly",
+    "mart.kpi_trips_daily",
 ]
 # One row spoilt a statement, and the test that has to find it. Each statement leaves the database's own constraints alone.
 DAMAGES = {
@@ -58,6 +61,12 @@ DAMAGES = {
     " (select min(station_code) from intermediate.int_stations)": "latest_counts_agree",
     "update mart.dim_station set capacity = coalesce(capacity, 0) + 1 where station_code ="
     " (select max(station_code) from mart.dim_station)": "stations_are_their_current_history",
+    "update intermediate.int_routes_monthly set trips = trips + 1"
+    " where ctid = (select min(ctid) from intermediate.int_routes_monthly)": "routes_are_of_trips",
+    "update intermediate.int_trip_durations_daily set trips = trips + 1"
+    " where ctid = (select min(ctid) from intermediate.int_trip_durations_daily)": "durations_add_up_to_days",
+    "update mart.kpi_trips_daily set median_duration_seconds = median_duration_seconds + 1"
+    " where ctid = (select min(ctid) from mart.kpi_trips_daily)": "trip_days_are_of_trips",
 }
 
 
