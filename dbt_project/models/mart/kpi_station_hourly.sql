@@ -10,5 +10,5 @@ select
     {{ station_rates('hours') }},
     hours.fill_rate_min,
     hours.fill_rate_max,
-    hours.arrivals - hours.departures as net_flow
+    cast(hours.arrivals - hours.departures as integer) as net_flow
 from {{ ref('int_station_hourly') }} as hours
