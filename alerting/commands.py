@@ -77,8 +77,8 @@ def _say(evaluation: Evaluation, dry_run: bool) -> None:
         click.echo("another evaluation is under way: nothing was done", err=True)
         return
     if dry_run:
-        sent = f"{sum(map(len, evaluation.messages.values())):,} messages would be sent"
+        said = f"messages that would be sent: {sum(map(len, evaluation.messages.values())):,}"
     else:
         failed = len(evaluation.failures)
-        sent = f"{len(evaluation.outcomes) - failed:,} messages sent, {failed:,} not delivered"
-    click.echo(f"{evaluation.open_incidents:,} incidents open; {sent}")
+        said = f"messages sent: {len(evaluation.outcomes) - failed:,}, not delivered: {failed:,}"
+    click.echo(f"open incidents: {evaluation.open_incidents:,}; {said}")

@@ -26,6 +26,7 @@ _HOST = re.compile(r"[A-Za-z0-9.:_-]+", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NONE = timedelta()
+_LONGEST = timedelta(days=3650)
 _PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -219,11 +220,10 @@ def _rule(table: _Table, receivers: Sequence[str]) -> Rule:
     for each in to:
         if each not in receivers:
             raise UsageError(f"{table.where}: no receiver {each!r}: there are {', '.join(receivers)}")
-    lasting = table.duration("for", _LASTING.get(kind, Rule.lasting), least=_MINUTE)
     # The windows that are read over all stations are bounded, since their cost grows with their length.
+    most = _DAY if kind in _LASTING else _LONGEST
+    lasting = table.duration("for", _LASTING.get(kind, Rule.lasting), least=_MINUTE, most=most)
     within = table.duration("within", Rule.within, least=_MINUTE, most=_DAY)
-    if kind == "district_short" and lasting > _DAY:
-        raise UsageError(f"{table.where}: for must be at most 1d")
     if kind == "critical_stations" and lasting > within:
         raise UsageError(f"{table.where}: for must not be longer than within")
     return Rule(
@@ -327,9 +327,7 @@ class _Table:
             raise UsageError(f"{self.where}: {key} must be {what}")
         return value
 
-    def duration(
-        self, key: str, default: timedelta, least: timedelta = _NONE, most: timedelta = timedelta(days=3650)
-    ) -> timedelta:
+    def duration(self, key: str, default: timedelta, least: timedelta = _NONE, most: timedelta = _LONGEST) -> timedelta:
         value = self._content.get(key)
         if value is None:
             return default
@@ -337,8 +335,10 @@ class _Table:
         if found is None:
             raise UsageError(f"{self.where}: {key} must be a duration like 90s, 15m, 6h or 2d, not {value!r}")
         length = timedelta(**{_UNITS[found[2]]: int(found[1])})
-        if not least <= length <= most:
-            raise UsageError(f"{self.where}: {key} must lie between {span(least)} and {span(most)}")
+        if length < least:
+            raise UsageError(f"{self.where}: {key} must be at least {span(least)}")
+        if length > most:
+            raise UsageError(f"{self.where}: {key} must be at most {span(most)}")
         return length
 
 

@@ -247,7 +247,7 @@ def _districts(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
         is_long = short_since is None and known_since is not None and at - known_since >= rule.lasting
         verdict = Verdict.HOLDS if is_long else Verdict.LINGERS
         # What lasts all through the window began before it: when, is not looked for.
-        found.append(Finding(code, verdict, name, f"{bikes:,} bikes in {docks:,} docks", short_since))
+        found.append(Finding(code, verdict, name, f"bikes in {bikes:,} of {docks:,} docks", short_since))
     return found
 
 

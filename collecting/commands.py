@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from alerting.configuration import Alerts
     from collecting.configuration import Configuration
     from collecting.poll import Poller
 
@@ -51,6 +52,8 @@ def poll(
     Which feeds, says $VELIB_HOME/poll.toml (or $VELIB_POLL_CONFIG, or --config). Files go to $VELIB_LANDING, else to
     `landing` in the warehouse's home. Each event is a line on standard error.
     """
+    from alerting import log
+    from alerting.configuration import read as read_alerts
     from collecting import configuration, events
     from collecting.schedule import LONGEST, SHORTEST
     from warehouse import files, settings
@@ -59,27 +62,33 @@ def poll(
     interval = None if every is None else configuration.seconds(every, "--every")
     if interval is not None and not SHORTEST <= interval <= LONGEST:
         raise UsageError(f"--every must lie between 1m and 24h, not {every}")
-    configured = configuration.read(config or configuration.default_path(), feeds)
+    path = config or settings.poll_config()
+    configured, alerts = configuration.read(path, feeds), read_alerts(path)
     home = settings.velib_home() / "poll"
 
     def refuse() -> None:
         raise VelibError(f"another velib poll is at work in {home}: nothing was asked")
 
     events.to_stderr(log_level)
+    log.to_stderr()
     try:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)
         (home / "lock").touch()
     except OSError as error:
         raise VelibError(f"cannot use {home}: {error.strerror}") from error
     with files.locked(home / "lock", refuse):
-        poller = _poller(configured, home, landing, load=not no_load, build=not no_build)
+        poller = _poller(configured, alerts, home, landing, load=not no_load, build=not no_build)
         code = _run(poller, interval)
     ctx.exit(code)
 
 
-def _poller(configured: Configuration, home: Path, landing: Path | None, load: bool, build: bool) -> Poller:
+def _poller(
+    configured: Configuration, alerts: Alerts | None, home: Path, landing: Path | None, load: bool, build: bool
+) -> Poller:
+    from functools import partial
     from importlib.metadata import version
 
+    from alerting.evaluation import evaluate_and_log
     from collecting.backlog import Backlog
     from collecting.client import Client
     from collecting.clock import Clock
@@ -98,7 +107,11 @@ def _poller(configured: Configuration, home: Path, landing: Path | None, load: b
     user_agent = configured.user_agent or f"velib-warehouse/{version('velib-warehouse')}"
     client = Client(user_agent, clock.monotonic, lambda value: parse_retry_after(value, clock.now()))
     hidden = [secret.name for secret in configured.secrets]
-    following = Following(root, backlog, events, build, without=hidden) if load else None
+    afterwards = None
+    if alerts is not None:
+        hidden += alerts.variables
+        afterwards = partial(evaluate_and_log, alerts)
+    following = Following(root, backlog, events, build, without=hidden, afterwards=afterwards) if load else None
     return Poller(configured.feeds, home, root, backlog, client, events, clock, following=following)
 
 

@@ -15,11 +15,7 @@ from typing import Any
 
 from collecting.client import is_http
 from collecting.redaction import Secret
-from warehouse import settings
 from warehouse.errors import UsageError
-
-CONFIG = "VELIB_POLL_CONFIG"
-FILE = "poll.toml"
 
 MEBIBYTE = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -77,12 +73,6 @@ class Configuration:
         return tuple(secret for feed in self.feeds for secret in feed.secrets)
 
 
-def default_path() -> Path:
-    """$VELIB_POLL_CONFIG, else poll.toml in the warehouse's home."""
-    named = os.environ.get(CONFIG, "").strip()
-    return Path(named).expanduser() if named else settings.velib_home() / FILE
-
-
 def read(path: Path, names: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Configuration:
     """The configuration in a file; of its feeds those of `names`, if any. The others' secrets need not be there."""
     try:
@@ -100,7 +90,7 @@ def read(path: Path, names: Sequence[str] = (), environment: Mapping[str, str] |
 
 def parse(content: Mapping[str, Any], path: str, names: Sequence[str], environment: Mapping[str, str]) -> Configuration:
     """The same of what the file holds."""
-    _only(content, ("user_agent", "feeds"), path)
+    _only(content, ("user_agent", "feeds", "alerts"), path)  # the alerts are read by alerting/configuration.py
     tables = content.get("feeds")
     if not isinstance(tables, dict) or not tables:
         raise UsageError(f"{path}: no feeds: a table [feeds.NAME] for each is expected")

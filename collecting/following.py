@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from collecting.backlog import Backlog
@@ -51,17 +51,28 @@ class Following:
         build: bool = True,
         command: Sequence[str] = (sys.executable, "-P", "-m", "warehouse.cli"),
         without: Iterable[str] = (),
+        afterwards: Callable[[], object] | None = None,
     ) -> None:
-        """`without` names variables of the environment that the children are not to see: secrets."""
+        """`without` names variables of the environment that the children are not to see: secrets.
+
+        `afterwards` ends each pass, whatever came of it: one that found nothing, too.
+        """
         self.landing, self.backlog, self.events, self.build = landing, backlog, events, build
         self.command = list(command)
         self.without = frozenset(without)
+        self.afterwards = afterwards
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
         self._ending = threading.Event()
 
     def run(self) -> Followed:
         """One pass. Raises nothing for what load and build can say."""
+        followed = self._load_and_build()
+        if self.afterwards is not None and not self._ending.is_set():
+            self.afterwards()
+        return followed
+
+    def _load_and_build(self) -> Followed:
         taken = self.backlog.take()
         folders = self.landing.loadable(taken)
         loaded = None

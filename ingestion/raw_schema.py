@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ingestion.arrow import CHANGE_SETS, TABLES
+from warehouse.advisory_lock import LOAD_LOCK as LOAD_LOCK
 from warehouse.errors import VelibError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 # Raised with every change of the tables below, together with a migration from the version before.
 LAYOUT = 4
 
-# The advisory lock a batch holds from the look at the database to the load's completion: one number for this project.
-LOAD_LOCK = 0x7E11B_10AD
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
 

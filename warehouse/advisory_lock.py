@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
+# The one a batch holds from the look at the database to the load's completion (ingestion/). That on builds: dbt_process.py.
+LOAD_LOCK = 0x7E11B_10AD
+
 _LOOK_AGAIN_SECONDS = 0.2
 
 

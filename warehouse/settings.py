@@ -12,6 +12,7 @@ from warehouse.errors import UsageError
 DATABASE_URL = "VELIB_DATABASE_URL"
 HOME = "VELIB_HOME"
 PORT = "VELIB_PORT"
+POLL_CONFIG = "VELIB_POLL_CONFIG"
 
 _TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -57,6 +58,12 @@ def external_database_url() -> str | None:
     if not url.startswith(("postgresql://", "postgres://")):
         raise UsageError(f"{DATABASE_URL} must be a libpq URL like postgresql://user:password@host:5432/database")
     return url
+
+
+def poll_config() -> Path:
+    """$VELIB_POLL_CONFIG, else poll.toml in the warehouse's home: which feeds to collect, and the alerts."""
+    named = os.environ.get(POLL_CONFIG, "").strip()
+    return Path(named).expanduser() if named else velib_home() / "poll.toml"
 
 
 def configured_port() -> int | None:

@@ -15,7 +15,6 @@ import tiny
 from click.testing import CliRunner, Result
 from feed_server import FeedServer, ok, serving, status
 
-from collecting import configuration
 from collecting.landing import default_root
 from warehouse import cli, settings
 from warehouse.errors import UsageError
@@ -38,7 +37,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer]:
 
 def configure(home: Path, **urls: str) -> None:
     tables = [f"[feeds.{name}]\nkind = 'nextbike'\nurl = '{url}'\n" for name, url in urls.items()]
-    (home / configuration.FILE).write_text("".join(tables))
+    (home / "poll.toml").write_text("".join(tables))
 
 
 def run(*arguments: str) -> Result:

@@ -23,7 +23,7 @@ def parse(text: str, *names: str) -> configuration.Configuration:
 
 def test_the_documented_example() -> None:
     page = (settings.project_root() / "docs" / "operations.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    example = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
     found = parse(example)
     assert {feed.kind for feed in found.feeds} == set(configuration.KINDS)
 
@@ -114,9 +114,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert configuration.default_path() == settings.velib_home() / "poll.toml"
-    monkeypatch.setenv(configuration.CONFIG, "/somewhere/feeds.toml")
-    assert configuration.default_path() == Path("/somewhere/feeds.toml")
+    assert settings.poll_config() == settings.velib_home() / "poll.toml"
+    monkeypatch.setenv(settings.POLL_CONFIG, "/somewhere/feeds.toml")
+    assert settings.poll_config() == Path("/somewhere/feeds.toml")
 
 
 @pytest.mark.parametrize(("text", "found"), [("90s", 90), ("15m", 900), ("6h", 21600), ("2d", 172800)])

@@ -41,9 +41,9 @@ class Followings:
         self.events = Events(logger=logging.getLogger("test.poll"))
         self.following = self.make()
 
-    def make(self, build: bool = True) -> Following:
+    def make(self, build: bool = True, afterwards: Callable[[], object] | None = None) -> Following:
         command = (sys.executable, "-S", "-c", STAND_IN)
-        return Following(self.landing, self.backlog, self.events, build, command, ["SECRET_TOKEN"])
+        return Following(self.landing, self.backlog, self.events, build, command, ["SECRET_TOKEN"], afterwards)
 
     def land(self, folder: str, name: str = "a.json.gz") -> None:
         self.backlog.add(folder)
@@ -87,6 +87,21 @@ def test_a_folder_that_nothing_came_into_is_left_out(it: Followings) -> None:
     it.backlog.built()
     assert it.following.run() == Followed()
     assert it.asked() == []
+
+
+def test_alerts_end_each_pass_whatever_came_of_it(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    following = it.make(afterwards=lambda: seen.append([asked[0] for asked in it.asked()]))
+    it.land(HOUR)
+    following.run()
+    following.run()  # nothing new: a feed may be silent
+    it.land(HOUR, "b.json.gz")
+    monkeypatch.setenv("DO_LOAD", "sys.exit(1)")
+    following.run()
+    assert seen == [["load", "build"], [], ["load"]]
+    following.end()
+    following.run()
+    assert len(seen) == 3
 
 
 def test_without_a_build(it: Followings) -> None:
