@@ -10,13 +10,15 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reference.archives import SHARED_DATA
 
+from alerting import stations
+from alerting.configuration import Alerts, Rule
 from ingestion.load import load
 from simulator.archive import write_archive
 from simulator.config import CityConfig
@@ -192,6 +194,7 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
     assert not first["mart.fct_trips"].startswith("(0,"), "there are no trips: nothing is tested"
     _assert_reader_reads_mart_and_compat_only(cursor)
     _assert_declared_types(cursor, dbt)
+    _assert_alerts_find_their_way(cursor)
 
     # The same files again: nothing is new, and no row is written.
     assert load([str(archive)]).new == 0
@@ -222,6 +225,25 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
     dbt("test", "--exclude-resource-type", "unit_test", fails=True)
     found = {result["unique_id"].split(".")[2] for result in dbt.results() if result["status"] == "fail"}
     assert set(DAMAGES.values()) <= found
+
+
+def _assert_alerts_find_their_way(cursor: Any) -> None:
+    """Their own tests are on hand-made marts: here every rule over stations reads a built one, and agrees with it."""
+    cursor.execute("select max(snapshot_at) from mart.fct_snapshots")
+    (now,) = cursor.fetchone()
+    alerts = Alerts((), ())
+    for kind in stations.KINDS:
+        rule = Rule(kind, kind, lasting=timedelta(), at_least=1)
+        assert stations.look(cursor, rule, alerts, now) is not None, kind
+    cursor.execute(
+        """
+        select station_code from mart.fct_station_status
+        where valid_to = 'infinity' and bikes_available = 0 and coalesce(state, 'Operative') = 'Operative'
+        """
+    )
+    empty = {code for (code,) in cursor.fetchall()}
+    found = stations.look(cursor, Rule("empty", "station_empty", lasting=timedelta()), alerts, now)
+    assert {each.subject for each in found or () if each.verdict == "holds"} == empty
 
 
 def _assert_declared_types(cursor: Any, dbt: Dbt) -> None:
