@@ -33,12 +33,16 @@ _STATEMENT_TIMEOUT = "30s"
 
 @dataclass
 class Evaluation:
-    """What an evaluation came to. `failed_rules` could not be looked at, each with why."""
+    """What an evaluation came to.
+
+    `failed_rules` could not be looked at, each with why; `unknown_names` of rules are not in the mart.
+    """
 
     open_incidents: int = 0
     messages: Mapping[Receiver, Sequence[Message]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     failed_rules: dict[str, str] = field(default_factory=dict)
+    unknown_names: dict[str, list[str]] = field(default_factory=dict)
     is_skipped: bool = False  # another one was under way
 
     @property
@@ -83,6 +87,8 @@ def report(evaluation: Evaluation) -> None:
     """What went wrong, a line each."""
     for rule, why in evaluation.failed_rules.items():
         log("critical", "rule_failed", rule=rule, detail=why)
+    for rule, names in evaluation.unknown_names.items():
+        log("warning", "names_not_in_the_mart", rule=rule, names=", ".join(names))
     for outcome in evaluation.failures:
         log(
             "critical",
@@ -108,9 +114,7 @@ def evaluate(
         cursor.execute("select set_config('statement_timeout', %s, false)", (_STATEMENT_TIMEOUT,))
         state.prepare(cursor, now)
         for rule in alerts.rules:
-            why = _look(cursor, alerts, rule, now)
-            if why is not None:
-                evaluation.failed_rules[rule.name] = why
+            _look(cursor, alerts, rule, now, evaluation)
             if not dry_run:
                 connection.commit()  # dbt swaps these tables: no longer in its way than needed
         state.close_without_rule(cursor, [rule.name for rule in alerts.rules], now)
@@ -128,7 +132,7 @@ def evaluate(
     return evaluation
 
 
-def _look(cursor: Any, alerts: Alerts, rule: Rule, now: datetime) -> str | None:
+def _look(cursor: Any, alerts: Alerts, rule: Rule, now: datetime, evaluation: Evaluation) -> None:
     """Look at a rule and move its incidents on; else say why not, and leave them as they are."""
     cursor.execute("savepoint rule")
     try:
@@ -141,13 +145,16 @@ def _look(cursor: Any, alerts: Alerts, rule: Rule, now: datetime) -> str | None:
             findings = stations.look(cursor, rule, alerts, now)
             if findings is not None:
                 state.apply(cursor, rule, findings, now)
+                names = stations.unknown_names(cursor, rule)
+                if names:
+                    evaluation.unknown_names[rule.name] = names
     except psycopg2.Error as error:
         if cursor.connection.closed:
             raise
         cursor.execute("rollback to savepoint rule")
-        return _first_line(error)
-    cursor.execute("release savepoint rule")
-    return None
+        evaluation.failed_rules[rule.name] = _first_line(error)
+    else:
+        cursor.execute("release savepoint rule")
 
 
 def _due(cursor: Any, alerts: Alerts, now: datetime) -> dict[Receiver, list[Message]]:

@@ -221,6 +221,28 @@ def look(cursor: Any, rule: Rule, alerts: Alerts, now: datetime) -> list[Finding
     return _LOOKS[rule.kind](cursor, rule, given)
 
 
+_UNKNOWN = """
+select named.code from unnest(%(stations)s::text[]) as named (code)
+where not exists (select from mart.dim_station d where d.station_code = named.code)
+union all
+select named.district from unnest(%(districts)s::text[]) as named (district)
+where not exists (
+    select from mart.dim_station d where d.district_code = named.district or d.district_name = named.district
+)
+union all
+select %(feed)s::text where %(feed)s is not null and not exists (select from raw.feeds f where f.feed = %(feed)s)
+"""
+
+
+def unknown_names(cursor: Any, rule: Rule) -> list[str]:
+    """The stations, districts and the feed that a rule names and the mart does not have: of these it would never find any."""
+    if not (rule.stations or rule.districts or rule.feed):
+        return []
+    given = {"stations": list(rule.stations), "districts": list(rule.districts), "feed": rule.feed}
+    cursor.execute(_UNKNOWN, given)
+    return [name for (name,) in cursor]
+
+
 def _stations(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
     condition = _IS_SO[rule.kind]
     query = _RUNS.format(

@@ -272,6 +272,14 @@ def test_a_rule_that_fails_stops_no_other(mart: SmallMart) -> None:
     assert desk.inbox.titles() == ["ops: warning: silent: 1 new"]
 
 
+def test_a_name_that_nothing_has_is_said(mart: SmallMart) -> None:
+    named = replace(EMPTY, stations=("1", "99"), districts=("A", "District A", "B"), feed="g")
+    desk = Desk(mart, [named, replace(named, name="known", stations=("1",), districts=("A",), feed="f")])
+    mart.snapshot(0)
+    mart.station("1", "A")
+    assert desk.evaluate(1).unknown_names == {"empty": ["99", "B", "g"]}
+
+
 def test_a_dry_run_leaves_no_trace(mart: SmallMart, findings: Findings) -> None:
     mart.execute("drop schema if exists alerting cascade")
     desk = Desk(mart)
