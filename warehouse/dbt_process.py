@@ -138,8 +138,11 @@ def _dbt() -> Callable[..., NoReturn]:
 
         BaseConfig.lazy_compilation = True
         from dbt.cli.main import cli
+
+        from warehouse import dbt_shortcuts
     except ModuleNotFoundError as error:
         raise VelibError("dbt is not installed: run `make install`") from error
+    dbt_shortcuts.take(folder())
     return cast("Callable[..., NoReturn]", cli)
 
 
