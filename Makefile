@@ -96,5 +96,5 @@ clean: ## remove .venv, caches and build products; warehouses (.velib*) stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: install ## write requirements.lock anew from pyproject.toml
-	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(UV) pip compile pyproject.toml --extra s3 --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock

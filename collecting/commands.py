@@ -26,7 +26,7 @@ _INTERVAL = "15m"
 )
 @click.option("--feed", "feeds", multiple=True, metavar="NAME", help="Only this feed of the file; may be repeated.")
 @click.option("--config", type=click.Path(path_type=Path), help="The file that says which feeds there are.")
-@click.option("--landing", type=click.Path(file_okay=False, path_type=Path), help="The folder to write to.")
+@click.option("--landing", metavar="FOLDER", help="Where to write to: a folder, or s3://BUCKET/FOLDER.")
 @click.option("--no-load", is_flag=True, help="Only write the files: neither load nor build.")
 @click.option("--no-build", is_flag=True, help="Load, but do not build.")
 @click.option(
@@ -42,7 +42,7 @@ def poll(
     every: str | None,
     feeds: Sequence[str],
     config: Path | None,
-    landing: Path | None,
+    landing: str | None,
     no_load: bool,
     no_build: bool,
     log_level: str,
@@ -83,7 +83,7 @@ def poll(
 
 
 def _poller(
-    configured: Configuration, alerts: Alerts | None, home: Path, landing: Path | None, load: bool, build: bool
+    configured: Configuration, alerts: Alerts | None, home: Path, landing: str | None, load: bool, build: bool
 ) -> Poller:
     from functools import partial
     from importlib.metadata import version
@@ -94,13 +94,12 @@ def _poller(
     from collecting.clock import Clock
     from collecting.events import Events
     from collecting.following import Following
-    from collecting.landing import LocalLanding, default_root
+    from collecting.landing import default_root, open_landing
     from collecting.poll import Poller
     from collecting.redaction import Redactor
     from collecting.retry import parse_retry_after
 
-    root = LocalLanding(landing.absolute() if landing is not None else default_root())
-    root.clear_unfinished()
+    root = open_landing(landing if landing is not None else default_root())
     clock = Clock()
     events = Events(Redactor(configured.secrets))
     backlog = Backlog(home / "backlog.json", root.feeds())

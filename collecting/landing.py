@@ -1,6 +1,6 @@
 """Writing into the landing zone: where a snapshot goes, and how it gets there whole or not at all.
 
-`Landing` is all that the rest knows of the place, so that an object store can take its place.
+`Landing` is all that the rest knows of the place: a folder, or a folder of an object store.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from ingestion.landing import SUFFIXES
+from ingestion import object_store
+from ingestion.landing import LISTED
 from warehouse import settings
-from warehouse.errors import UsageError
+from warehouse.errors import UsageError, VelibError
 
 # Hidden, and so invisible to the loader; on the same disk, so that renaming is atomic.
 _UNFINISHED = ".unfinished"
@@ -25,15 +26,30 @@ _ABANDONED = 3600
 LANDING = "VELIB_LANDING"
 
 
-def default_root() -> Path:
-    """$VELIB_LANDING, where that is one folder; else `landing` in the warehouse's home."""
+def default_root() -> str:
+    """$VELIB_LANDING, where that is one folder, here or in an object store; else `landing` in the warehouse's home."""
     named = os.environ.get(LANDING, "").strip()
     if not named:
-        return settings.velib_home() / "landing"
+        return str(settings.velib_home() / "landing")
     path = named.removeprefix("file://")
-    if "," in path or "://" in path or (glob.has_magic(path) and not os.path.isdir(path)):
+    is_one_here = "://" not in path and (os.path.isdir(path) or not glob.has_magic(path))
+    if "," in path or not (is_one_here or (object_store.is_object(path) and not glob.has_magic(path))):
         raise UsageError(f"{LANDING} names more than one folder, or none here: say with --landing where to write")
-    return Path(os.path.abspath(Path(path).expanduser()))
+    return path
+
+
+def open_landing(root: str) -> Landing:
+    """The landing zone at a path or URL. One in an object store is asked for once, so that a mistake shows at once."""
+    if not object_store.is_object(root):
+        local = LocalLanding(Path(os.path.abspath(Path(root.removeprefix("file://")).expanduser())))
+        local.clear_unfinished()
+        return local
+    bucket = BucketLanding(root)
+    try:
+        bucket.feeds()
+    except OSError as error:
+        raise VelibError(f"cannot use {root}: {error.strerror}") from None
+    return bucket
 
 
 def path_of(feed: str, captured_at: datetime) -> str:
@@ -55,6 +71,9 @@ class Landing(Protocol):
 
     def loadable(self, folders: Iterable[str]) -> list[str]:
         """Those of the folders that hold files, as `velib load` takes them."""
+
+    def feeds(self) -> list[str]:
+        """The folders of the feeds that are there."""
 
 
 class LocalLanding:
@@ -100,6 +119,32 @@ class LocalLanding:
                     left.unlink()
 
 
+class BucketLanding:
+    """A folder of an object store, where a PUT is atomic: nothing is ever half written."""
+
+    def __init__(self, url: str) -> None:
+        object_store.split(url)
+        self.url = url.rstrip("/")
+
+    def write(self, path: str, data: bytes) -> None:
+        object_store.write(f"{self.url}/{path}", data, only_new=True)
+
+    def loadable(self, folders: Iterable[str]) -> list[str]:
+        found = [f"{self.url}/{folder}" for folder in folders]
+        try:
+            return [folder for folder in found if object_store.has_objects(f"{folder}/")]
+        except OSError:  # the load says why it cannot be reached
+            return found
+
+    def feeds(self) -> list[str]:
+        names = (
+            folder.rstrip("/").rpartition("/")[2]
+            for page in object_store.pages(f"{self.url}/", by_folder=True)
+            for folder in page.folders
+        )
+        return [name for name in names if name.startswith("feed=")]
+
+
 def _make_folders(folder: Path) -> list[Path]:
     """Make a folder and those above it; returns the folders that got a new entry."""
     missing: list[Path] = []
@@ -123,6 +168,6 @@ def _has_files(folder: Path) -> bool:
     """Ends at the first file that is found."""
     for _, folders, names in os.walk(folder):
         folders[:] = [each for each in folders if not each.startswith(".")]
-        if any(name.endswith(SUFFIXES) and not name.startswith(".") for name in names):
+        if any(name.endswith(LISTED) and not name.startswith(".") for name in names):
             return True
     return False

@@ -68,15 +68,17 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(connection: Connection, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the load lock. Calls `on_wait` once when another load has it. `connection` must be in autocommit mode."""
-    advisory_lock.take(connection, LOAD_LOCK, on_wait or _nothing, _nothing)
+def exclusive(
+    connection: Connection, on_wait: Callable[[], None] | None = None, lock: int = LOAD_LOCK
+) -> Iterator[None]:
+    """Hold the load lock, or another. Calls `on_wait` once when somebody has it. `connection` must be in autocommit mode."""
+    advisory_lock.take(connection, lock, on_wait or _nothing, _nothing)
     try:
         yield
     finally:
         # A broken connection has given the lock back already, and must not hide why it broke.
         with suppress(psycopg2.Error), connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_unlock(%s)", (LOAD_LOCK,))
+            cursor.execute("select pg_advisory_unlock(%s)", (lock,))
 
 
 def _nothing() -> None:
@@ -160,6 +162,14 @@ def other_claimants(connection: Connection, feed: str, times: Sequence[datetime]
             {"feed": feed, "times": list(times)},
         )
         return [(at, LandingFile(path, size, None)) for at, path, size in cursor]
+
+
+def pruned_through(connection: Connection, feed: str) -> datetime | None:
+    """The last snapshot of the feed's stretch whose change sets are pruned (ingestion.prune)."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pruned_through from raw.prunings where feed = %s", (feed,))
+        row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def forget_stamps(connection: Connection, paths: Sequence[str]) -> None:
@@ -278,7 +288,7 @@ def record_outcomes(
                 from (values %s) as seen (path, file_bytes, modified_ns)
                 where s.file = seen.path
                 """,
-                [tuple(file) for file in unchanged],
+                [(file.path, file.size, file.modified_ns) for file in unchanged],
             )
             _resolve(cursor, [file.path for file in unchanged], now)
 

@@ -34,6 +34,7 @@ LOG_EVERY = 2000
 @click.option("--max-mb", default=256, show_default=True, help="Quarantine files larger than this, decompressed.")
 @click.option("--batch", default=4096, show_default=True, help="Files a load: what is lost at most when it is killed.")
 @click.option("--workers", type=int, help="Processes that read files.  [default: one a core]")
+@click.option("--relist", is_flag=True, help="Of s3:// list the old days too, which else happens once a day.")
 @click.pass_context
 def load(
     ctx: click.Context,
@@ -44,8 +45,9 @@ def load(
     max_mb: int,
     batch: int,
     workers: int | None,
+    relist: bool,
 ) -> None:
-    """Load snapshot files: folders (recursively), globs, single files; .json and .json.gz.
+    """Load snapshot files: folders (recursively), globs, single files, here or s3://BUCKET/FOLDER; .json and .json.gz.
 
     Files that were loaded before are skipped. Files that cannot count are quarantined with the reason, and the load goes
     on; the exit code is then 3.
@@ -66,7 +68,7 @@ def load(
     for name, value in (("--max-mb", max_mb), ("--batch", batch), ("--workers", workers)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1")
-    options = LoadOptions(feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1)
+    options = LoadOptions(feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1, relist)
     with _Progress() as progress:
         summary = load_files(paths, options, progress.listed, progress.advance, progress.waiting)
     _say_load(summary)
@@ -196,6 +198,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._task: Any = None
         self._total = self._done = self._said = 0
 
     def __enter__(self) -> _Progress:
@@ -206,9 +209,13 @@ class _Progress:
             self._bar.stop()
 
     def listed(self, files: int) -> None:
+        """So many there are, or so many are known of so far."""
         self._total = files
         import sys
 
+        if self._bar is not None:
+            self._bar.update(self._task, total=files)
+            return
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

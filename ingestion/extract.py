@@ -146,6 +146,26 @@ def extract_span(
     return _Span(slots, start, stop, expected, after).run()
 
 
+def settle_pruned(slots: Sequence[Slot], expected: Expected, through: datetime) -> SpanResult:
+    """Of the slots up to `through`, whose change sets are pruned: what is loaded is known, and nothing else can count.
+
+    What a new content changed could no longer be told, neither of it nor of what came after.
+    """
+    span = _Span(slots, 0, 0, expected, None)
+    result = span.result
+    for slot in slots:
+        for candidate in slot.candidates:
+            if span.is_loaded(slot, candidate):
+                continue
+            found = span.accept(slot, candidate)
+            if found is None:
+                continue
+            file, digest = found.file, found.content_hash
+            why = f"the change sets up to {through:%Y-%m-%d %H:%M:%S} UTC are pruned: nothing captured by then can be added"
+            result.quarantined.append(Quarantined(file, digest, "pruned", why, expected.feed, slot.captured_at))
+    return result
+
+
 def inspect(file: LandingFile, max_bytes: int, format_name: str | None) -> Inspected | Quarantined:
     """Read a file for its feed, format and stated time: of a file whose name has no time, and of a batch's first."""
     digest = ""
@@ -216,6 +236,28 @@ class _Span:
         if not self.result.needs_content:
             self.result.tables = self.rows.to_ipc()
         return self.result
+
+    def is_loaded(self, slot: Slot, file: LandingFile) -> bool:
+        """Whether a file holds the loaded snapshot of its slot: then that is noted, and nothing of it is parsed."""
+        if slot.loaded is None:
+            return False
+        try:
+            data, file = _read(file, self.expected.max_bytes)
+        except UnreadableFile:
+            return False
+        digest = content_hash(data)
+        if slot.loaded.content_hash != digest:
+            return False
+        if slot.loaded.file.path == file.path:
+            self.result.unchanged.append(file)
+        else:
+            self.result.duplicates.append(Duplicate(file, digest, self.expected.feed, slot.captured_at))
+        return True
+
+    def accept(self, slot: Slot, file: LandingFile) -> _Payload | None:
+        """A file on its own, where it is acceptable; else the result says why not."""
+        found = self._read_candidate(slot, file, NetworkState(self.format), report=True)
+        return None if found is None else found[0]
 
     def _before_span(self) -> tuple[tuple[datetime, bool] | None, NetworkState]:
         """The nearest acceptable snapshot before the span, as (capture time, is new) and state."""

@@ -1,27 +1,39 @@
 """The landing zone: which files there are, and the bytes of one. What the bytes mean is the formats' business.
 
-Local files take a direct way (os.scandir, open); everything else goes through fsspec. An archive has a million files,
-and a file that someone drops in may be anything: reading is bounded in size, and a bad file is an UnreadableFile.
+Local files take a direct way (os.scandir, open), objects in S3 that of `object_store`, everything else goes through
+fsspec. An archive has a million files, and a file that someone drops in may be anything: reading is bounded in size, and
+a bad file is an UnreadableFile. A file may lie in a container (`containers`), which nothing beyond this module notices.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from isal import igzip_lib
 
+from ingestion import containers, object_store
 from warehouse.errors import VelibError
 
 Reason = Literal[
-    "empty_file", "broken_gzip", "truncated_gzip", "unsupported_compression", "too_large", "unreadable", "unusable_path"
+    "empty_file",
+    "broken_gzip",
+    "truncated_gzip",
+    "broken_container",
+    "unsupported_compression",
+    "too_large",
+    "unreadable",
+    "unusable_path",
 ]
 
 SUFFIXES = (".json", ".json.gz")
+# What a folder of the landing zone is looked through for.
+LISTED = (*SUFFIXES, containers.SUFFIX)
 TEMPORARY = (".tmp", ".part")
 MAGIC = b"\x1f\x8b"
 # What archivers other than gzip begin a file with. No JSON begins so.
@@ -45,6 +57,13 @@ _CHUNK = 256 * 1024
 _GZIP_ERRORS: tuple[type[Exception], ...] = (igzip_lib.IsalError, EOFError, ValueError)  # type: ignore[assignment]
 
 
+class Within(NamedTuple):
+    """Where a file lies that is no file of its own: the path of its container, and the place in that."""
+
+    container: str
+    offset: int
+
+
 class LandingFile(NamedTuple):
     """A file in the landing zone."""
 
@@ -52,6 +71,7 @@ class LandingFile(NamedTuple):
     size: int
     modified_ns: int | None
     unusable: str | None = None  # why the file cannot be kept under its path: `path` is then only like it
+    within: Within | None = None
 
 
 class UnreadableFile(Exception):  # noqa: N818 (what is wrong with a file, not with the program)
@@ -80,17 +100,32 @@ def list_files(paths: Sequence[str]) -> list[LandingFile]:
     """
     found: dict[str, LandingFile] = {}
     for path in paths:
-        before = len(found)
         matched = False
         for file in _list_one(path):
             matched = True
-            found[file.path] = file
-        if not matched and before == len(found):
-            raise VelibError(f"nothing to read at {path}: expected .json or .json.gz files")
+            add(found, file)
+        if not matched:
+            raise nothing_at(path)
     return [found[path] for path in sorted(found)]
 
 
+def add(found: dict[str, LandingFile], file: LandingFile) -> None:
+    """Put a file to others. Of one path, the file of its own counts before the one in a container."""
+    if file.within is None or file.path not in found:
+        found[file.path] = file
+
+
+def nothing_at(path: str) -> VelibError:
+    return VelibError(f"nothing to read at {path}: expected .json or .json.gz files")
+
+
 def _list_one(path: str) -> Iterator[LandingFile]:
+    if object_store.is_object(path):
+        from ingestion import bucket_listing
+
+        for part in bucket_listing.walk(path):
+            yield from part.files
+        return
     local = _local(path)
     if local is None:
         yield from _list_remote(path)
@@ -99,7 +134,8 @@ def _list_one(path: str) -> Iterator[LandingFile]:
         about = os.stat(local)
     except FileNotFoundError:
         if not glob.has_magic(local):
-            raise VelibError(f"no such file or folder: {path}") from None
+            yield _member(os.path.abspath(local))
+            return
         yield from _list_glob(local)
         return
     except (OSError, ValueError) as error:
@@ -107,10 +143,47 @@ def _list_one(path: str) -> Iterator[LandingFile]:
     absolute = os.path.abspath(local)
     if stat.S_ISDIR(about.st_mode):
         yield from _list_folder(absolute)
-    elif stat.S_ISREG(about.st_mode):
-        yield _file(absolute, about)
-    else:
+    elif not stat.S_ISREG(about.st_mode):
         raise VelibError(f"neither a file nor a folder: {path}")
+    elif absolute.endswith(containers.SUFFIX):
+        yield from _list_container(absolute)
+    else:
+        yield _file(absolute, about)
+
+
+def _list_container(path: str, is_wanted: Callable[[str], bool] | None = None) -> Iterator[LandingFile]:
+    """What lies in a container, or the container itself where that cannot be read."""
+    try:
+        with open(path, "rb") as opened:
+            found = containers.members(opened, is_wanted or is_snapshot)
+    except FileNotFoundError:
+        return
+    except (OSError, containers.BrokenContainerError):
+        yield usable_file(path, 0, None)
+        return
+    yield from members_of(path, found)
+
+
+def members_of(container: str, found: Sequence[containers.Member]) -> Iterator[LandingFile]:
+    """The members of a container as the files that they stand for."""
+    folder = container.rpartition("/")[0]
+    for each in found:
+        yield usable_file(f"{folder}/{each.name}", each.size, each.modified_ns, Within(container, each.offset))
+
+
+def _member(path: str) -> LandingFile:
+    """The file of that path, which is not there, in its container."""
+    container = containers.place_of(path)
+    found = _list_container(container, os.path.basename(path).__eq__) if container else ()
+    for file in found:
+        if file.path == path:
+            return file
+    raise VelibError(f"no such file or folder: {path}")
+
+
+def is_snapshot(name: str) -> bool:
+    """Whether a file of this name is taken for a snapshot where it is not named outright."""
+    return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _list_glob(pattern: str) -> Iterator[LandingFile]:
@@ -118,8 +191,15 @@ def _list_glob(pattern: str) -> Iterator[LandingFile]:
         if os.path.isdir(match):
             # `**` names every folder as well as what is in it; a folder that a pattern names is read like any other.
             yield from _list_folder(os.path.abspath(match))
+        elif match.endswith(containers.SUFFIX):
+            yield from _list_container(os.path.abspath(match))
         elif not _is_passing(os.path.basename(match)):
             yield from _list_leaf(os.path.abspath(match))
+    folder, name = os.path.split(pattern)
+    for match in glob.iglob(os.path.join(folder, f"*{containers.SUFFIX}"), recursive=True):
+        yield from _list_container(
+            os.path.abspath(match), lambda each: is_snapshot(each) and fnmatch.fnmatchcase(each, name)
+        )
 
 
 def _list_leaf(path: str) -> Iterator[LandingFile]:
@@ -128,10 +208,10 @@ def _list_leaf(path: str) -> Iterator[LandingFile]:
     except FileNotFoundError:
         # A link to nothing is reported when it is read; a file that vanished is none.
         if os.path.islink(path):
-            yield _usable(path, 0, None)
+            yield usable_file(path, 0, None)
         return
     except OSError:  # it is there, but not for us: reported when it is read
-        yield _usable(path, 0, None)
+        yield usable_file(path, 0, None)
         return
     if stat.S_ISREG(about.st_mode):
         yield _file(path, about)
@@ -149,6 +229,8 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
                         continue
                     if name.endswith(SUFFIXES) and not _is_folder(entry):
                         yield from _list_leaf(entry.path)
+                    elif name.endswith(containers.SUFFIX) and not _is_folder(entry):
+                        yield from _list_container(entry.path)
                     elif _is_folder(entry):
                         if entry.is_symlink():
                             # A link may lead back to where it stands.
@@ -163,7 +245,7 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
             if current == folder:
                 raise VelibError(f"cannot list {current}: {_why(error)}") from None
             # As a file that cannot be read: the rest is not to wait for it.
-            yield _usable(os.path.join(current, ""), 0, None)
+            yield usable_file(os.path.join(current, ""), 0, None)
 
 
 def no_longer_closed(folders: Sequence[str], paths: Sequence[str]) -> list[str]:
@@ -223,7 +305,7 @@ def _list_remote(path: str) -> Iterator[LandingFile]:
     for info in infos:
         if info["type"] == "file":
             full = filesystem.unstrip_protocol(info["name"])
-            yield _usable(full, int(info.get("size") or 0), _modified(info))
+            yield usable_file(full, int(info.get("size") or 0), _modified(info))
 
 
 def _filesystem(path: str) -> tuple[Any, str]:
@@ -254,13 +336,13 @@ def _is_snapshot(relative: str) -> bool:
 
 
 def _file(path: str, about: os.stat_result) -> LandingFile:
-    return _usable(path, about.st_size, about.st_mtime_ns)
+    return usable_file(path, about.st_size, about.st_mtime_ns)
 
 
-def _usable(path: str, size: int, modified_ns: int | None) -> LandingFile:
+def usable_file(path: str, size: int, modified_ns: int | None, within: Within | None = None) -> LandingFile:
     """The file, under a path that the database can keep: where its own is none, one that shows which file is meant."""
     if len(path) <= MAX_PATH_BYTES // 4 and path.isascii():
-        return LandingFile(path, size, modified_ns)
+        return LandingFile(path, size, modified_ns, None, within)
     unusable = None
     try:
         length = len(path.encode("utf-8"))
@@ -270,7 +352,7 @@ def _usable(path: str, size: int, modified_ns: int | None) -> LandingFile:
     if length > MAX_PATH_BYTES:
         path = f"{path[: MAX_PATH_BYTES // 10]}…{path[-MAX_PATH_BYTES // 10 :]}"
         unusable = f"its path is longer than {MAX_PATH_BYTES:,} bytes: move it"
-    return LandingFile(path, size, modified_ns, unusable)
+    return LandingFile(path, size, modified_ns, unusable, within)
 
 
 def _modified(info: dict[str, Any]) -> int | None:
@@ -298,7 +380,7 @@ def read(file: LandingFile, max_bytes: int) -> bytes:
     """
     if file.unusable is not None:
         raise UnreadableFile("unusable_path", file.unusable)
-    data = _read_local(file.path, max_bytes) if _local(file.path) is not None else _read_remote(file.path, max_bytes)
+    data = _bytes(file, max_bytes)
     if not data:
         raise UnreadableFile("empty_file", "the file is empty")
     if data.startswith(MAGIC):
@@ -309,6 +391,103 @@ def read(file: LandingFile, max_bytes: int) -> bytes:
         if data.startswith(magic):
             raise UnreadableFile("unsupported_compression", f"the file is {what}; only gzip and plain JSON are read")
     return data
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file at the path, of its own or in a container, and not closed to us."""
+    try:
+        if object_store.is_object(path):
+            try:
+                object_store.about(path)
+            except FileNotFoundError:
+                return _find_member(path) is not None
+            return True
+        return os.path.exists(path) or _find_member(path) is not None
+    except (OSError, containers.BrokenContainerError):
+        return False
+
+
+def _bytes(file: LandingFile, max_bytes: int) -> bytes:
+    """What is stored of a file, as it is."""
+    if file.path.endswith(containers.SUFFIX):
+        raise UnreadableFile("broken_container", "it cannot be read as a container of snapshots")
+    if file.within is not None:
+        if file.size > max_bytes:
+            raise _too_large(f"{file.size:,} bytes", max_bytes)
+        try:
+            return _cut(file.path, file.size, file.within)
+        except (FileNotFoundError, containers.BrokenContainerError):
+            pass  # made anew since it was listed, or unpacked
+        except OSError as error:
+            raise _unreadable(file.path, error) from None
+    try:
+        return _own_bytes(file.path, max_bytes)
+    except FileNotFoundError as error:
+        # Listed, or loaded, before it came into a container.
+        try:
+            member = _find_member(file.path)
+            if member is None:
+                raise _unreadable(file.path, error) from None
+            if member.size > max_bytes:
+                raise _too_large(f"{member.size:,} bytes", max_bytes) from None
+            assert member.within is not None
+            return _cut(member.path, member.size, member.within)
+        except containers.BrokenContainerError as broken:
+            raise UnreadableFile("broken_container", str(broken)) from None
+        except OSError as again:
+            raise _unreadable(file.path, again) from None
+
+
+def _own_bytes(path: str, max_bytes: int) -> bytes:
+    """The bytes of a file that is one. Raises FileNotFoundError."""
+    if object_store.is_object(path):
+        try:
+            data = object_store.read(path, max_bytes + 1)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if len(data) > max_bytes:
+            raise _too_large("more", max_bytes)
+        return data
+    return _read_local(path, max_bytes) if _local(path) is not None else _read_remote(path, max_bytes)
+
+
+def _unreadable(path: str, error: OSError) -> Exception:
+    """Of one file; but where no object can be reached that is none of this one's."""
+    if object_store.is_object(path) and isinstance(error, ConnectionError):
+        return VelibError(f"{_why(error)}; nothing of this batch counts, load again")
+    return UnreadableFile("unreadable", _why(error))
+
+
+def _find_member(path: str) -> LandingFile | None:
+    """The file of a path in the container that it would lie in. None where there is none."""
+    container, (folder, _, name) = containers.place_of(path), path.rpartition("/")
+    if container is None or (_local(path) is None and not object_store.is_object(path)):
+        return None
+    try:
+        if object_store.is_object(path):
+            from ingestion import bucket_listing
+
+            found = bucket_listing.members(container, name.__eq__)
+        else:
+            with open(container, "rb") as opened:
+                found = containers.members(opened, name.__eq__)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return next(iter(members_of(container, found)), None) if folder else None
+
+
+def _cut(path: str, size: int, within: Within) -> bytes:
+    """A member's bytes out of its container."""
+    name = path.rpartition("/")[2]
+    room = containers.room_for(name, size)
+    if object_store.is_object(within.container):
+        data = object_store.read(within.container, room, within.offset)
+    else:
+        with open(within.container, "rb", buffering=0) as opened:
+            data = os.pread(opened.fileno(), room, within.offset)
+    return containers.cut(data, name, size)
 
 
 def _read_local(path: str, max_bytes: int) -> bytes:
@@ -330,6 +509,8 @@ def _read_local(path: str, max_bytes: int) -> bytes:
                 data += more
                 if len(data) > max_bytes:
                     raise _too_large("it grows while being read", max_bytes)
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError) as error:
         raise UnreadableFile("unreadable", _why(error)) from None
     return data

@@ -23,10 +23,11 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from ingestion import catalog, feed_name, raw_schema
+from ingestion import catalog, feed_name, landing, object_store, raw_schema, settled
 from ingestion.arrow import from_ipc
+from ingestion.bucket_listing import Part, walk
 from ingestion.capture_time import from_name
-from ingestion.extract import Expected, Inspected, Quarantined, SpanResult, extract_span, inspect
+from ingestion.extract import Expected, Inspected, Quarantined, SpanResult, extract_span, inspect, settle_pruned
 from ingestion.formats import FORMATS
 from ingestion.landing import LandingFile, list_files, no_longer_closed
 from ingestion.rebuild import rebuild_snapshot
@@ -63,6 +64,7 @@ class LoadOptions:
     max_bytes: int = DEFAULT_MAX_BYTES
     batch_files: int = DEFAULT_BATCH_FILES
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    relist: bool = False  # of object storage every folder, settled or not
 
     @property
     def read_as(self) -> str:
@@ -119,7 +121,9 @@ def load(
     on_progress: Progress | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> LoadSummary:
-    """Load folders, globs and files. `on_listed` gets the number of files, `on_progress` how many more are settled.
+    """Load folders, globs and files. `on_progress` gets how many more files are dealt with.
+
+    `on_listed` gets the number of files: once, or of object storage, which is listed in parts, the number so far.
 
     Raises VelibError when a path does not exist or the database cannot be written.
     """
@@ -128,13 +132,8 @@ def load(
         raise UsageError(f"unknown format {options.format_name}: one of {', '.join(FORMATS)}")
     started = time.monotonic()
     summary = LoadSummary()
-    candidates = [_Candidate.of(file, options) for file in list_files(paths)]
-    # Files without a time in their name come last: they have to be read to be put in order.
-    latest = datetime.max.replace(tzinfo=UTC)
-    candidates.sort(key=lambda each: (each.captured_at or latest, each.file.path))
-    summary.files = len(candidates)
-    if on_listed:
-        on_listed(len(candidates))
+    local = [path for path in paths if not object_store.is_object(path)]
+    here = [Part(list_files(local))] if local else []
     url = database_url()
     with ExitStack() as stack:
         stack.enter_context(catalog.errors_in_one_line())
@@ -144,11 +143,34 @@ def load(
         if opened := no_longer_closed(catalog.closed_folders(connection), paths):
             catalog.resolve_loaded(connection, opened, datetime.now(UTC))
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
-        for start in range(0, len(candidates), options.batch_files):
-            with catalog.exclusive(connection, on_wait):
-                loader.load_batch(candidates[start : start + options.batch_files])
+        for part in chain(here, _in_buckets(paths, connection, options)):
+            candidates = _in_order(part, options)
+            summary.files += len(candidates)
+            if on_listed:
+                on_listed(summary.files)
+            for start in range(0, len(candidates), options.batch_files):
+                with catalog.exclusive(connection, on_wait):
+                    loader.load_batch(candidates[start : start + options.batch_files])
+            settled.remember(connection, part.folders, loader.out_of_reach, options.read_as)
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _in_buckets(paths: Sequence[str], connection: Connection, options: LoadOptions) -> Iterator[Part]:
+    """What is to be loaded from object storage, a part at a time: the next one is listed when the one before is loaded."""
+    urls = [path for path in paths if object_store.is_object(path)]
+    if not urls:
+        return
+    known = frozenset[str]() if options.relist else settled.folders(connection, options.read_as)
+    for url in urls:
+        yield from walk(url, known.__contains__)
+
+
+def _in_order(part: Part, options: LoadOptions) -> list[_Candidate]:
+    """The files of a part by capture time. Those without one in their name come last: they have to be read to be put in order."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    candidates = [_Candidate.of(file, options) for file in part.files]
+    return sorted(candidates, key=lambda each: (each.captured_at or latest, each.file.path))
 
 
 class _Loader:
@@ -165,6 +187,7 @@ class _Loader:
         self.stack, self.on_progress = stack, on_progress
         self._pool: Executor | None = None
         self._folder: Path | None = None
+        self.out_of_reach: set[str] = set()  # files that could not be read, and are to be tried again
         self._again: set[str] = set()  # files looked at once more because of another: known, and counted already
 
     def load_batch(self, batch: Sequence[_Candidate]) -> None:
@@ -301,13 +324,14 @@ class _Loader:
     ) -> Iterator[tuple[str, pa.Table]]:
         """The change sets of the files of one feed, between the loaded snapshots next to them."""
         files = [(each.captured_at, each.file) for each in batch if each.captured_at is not None]
+        files = self._after_pruning(files, expected, results)
         times = sorted({at for at, _ in files})
         loaded = catalog.neighbours(self.connection, expected.feed, times)
         rewritten = {each.captured_at for each in loaded} & set(times)
         again = catalog.other_claimants(self.connection, expected.feed, sorted(rewritten)) if rewritten else []
         present = {file.path for _, file in files}
         again = [(at, file) for at, file in again if file.path not in present]
-        away = {file.path for _, file in again if not os.path.exists(file.path)}  # not in a closed folder either
+        away = {file.path for _, file in again if not landing.exists(file.path)}  # not in a closed folder either
         catalog.forget_stamps(self.connection, sorted(away))  # should one come back, it is looked at then
         again = [(at, file) for at, file in again if file.path not in away]
         files += again
@@ -317,6 +341,21 @@ class _Loader:
         for slot in slots:
             slot.change_set_id += first_id
         yield from self._tables(slots, expected, results)
+
+    def _after_pruning(
+        self, files: list[tuple[datetime, LandingFile]], expected: Expected, results: list[SpanResult]
+    ) -> list[tuple[datetime, LandingFile]]:
+        """The files that can be added. What lies where change sets are pruned is settled, in `results`."""
+        through = catalog.pruned_through(self.connection, expected.feed)
+        early = [each for each in files if through is not None and each[0] <= through]
+        if through is None or not early:
+            return files
+        times = sorted({at for at, _ in early})
+        loaded = catalog.neighbours(self.connection, expected.feed, times)
+        slots = arrange(early, [each for each in loaded if each.captured_at in times], 0)
+        results.append(settle_pruned(slots, expected, through))
+        self.on_progress(len(early) - len(results[-1].misplaced))
+        return [each for each in files if each[0] > through]
 
     def _tables(
         self, slots: Sequence[Slot], expected: Expected, results: list[SpanResult]
@@ -368,6 +407,7 @@ class _Loader:
         self.summary.new += result.snapshots
         self.summary.changes += result.changes
         quarantined = [each for each in result.quarantined if each.file.path not in self._again]
+        self.out_of_reach.update(each.file.path for each in quarantined if each.reason in catalog.OUT_OF_REACH)
         before = catalog.still_out_of_reach(self.connection, quarantined)
         self.summary.quarantined += [each for each in quarantined if each.file.path not in before]
         self.summary.still_quarantined += len(before)

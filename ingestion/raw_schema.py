@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Raised with every change of the tables below, together with a migration from the version before.
-LAYOUT = 4
+LAYOUT = 5
 
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
@@ -68,6 +68,16 @@ create table if not exists raw.duplicate_files (
     snapshot_at timestamptz not null,
     file_bytes bigint not null,
     file_modified_ns bigint
+);
+create table if not exists raw.settled_folders (
+    folder text primary key,
+    read_as text not null,
+    settled_at timestamptz not null
+);
+create table if not exists raw.prunings (
+    feed text primary key,
+    pruned_through timestamptz not null,
+    pruned_at timestamptz not null
 );
 """
 
@@ -151,6 +161,8 @@ select s.feed, count(distinct s.snapshot_at)
 from raw.snapshots s join raw.loads l on l.load_id = s._dlt_load_id and l.completed_at is not null
 group by s.feed;
 """,
+    # Layout 4 had every change set of every snapshot: what reads them has to know where they were pruned.
+    4: "",
 }
 
 _TYPES: dict[pa.DataType, str] = {

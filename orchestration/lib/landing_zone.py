@@ -1,5 +1,6 @@
 """The landing zone as Dagster sees it: where it is, and what it holds, in one fingerprint."""
 
+import glob
 import hashlib
 import os
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from ingestion.landing import SUFFIXES, LandingFile, list_files
+from ingestion import object_store
+from ingestion.landing import LISTED, LandingFile, list_files
 from warehouse import settings
 
 LANDING = "VELIB_LANDING"
@@ -78,8 +80,10 @@ def summarise(files: Sequence[LandingFile]) -> LandingState:
 
 def _is_empty_folder(path: str) -> bool:
     """True for a folder without snapshot files. Ends at the first file found, so it costs nothing where there are many."""
+    if object_store.is_object(path):
+        return not glob.has_magic(path) and not object_store.has_objects(f"{path.rstrip('/')}/")
     folder = Path(path.removeprefix("file://"))
     if "://" in str(folder) or not folder.is_dir():
         return False
     names = (name for _, _, names in os.walk(folder) for name in names)
-    return not any(name.endswith(SUFFIXES) and not name.startswith(".") for name in names)
+    return not any(name.endswith(LISTED) and not name.startswith(".") for name in names)

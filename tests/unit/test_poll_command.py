@@ -71,8 +71,10 @@ def test_where_files_go(home: Path, server: FeedServer, tmp_path: Path, monkeypa
     assert run("--no-load", "--landing", str(tmp_path / "there")).exit_code == 0
     assert len(list((tmp_path / "there").rglob("*.json.gz"))) == 1
     monkeypatch.setenv("VELIB_LANDING", f"file://{tmp_path}/elsewhere")
-    assert default_root() == tmp_path / "elsewhere"
-    for several in ("/a,/b", "s3://bucket/a", "/a/*.gz"):
+    assert default_root() == f"{tmp_path}/elsewhere"
+    monkeypatch.setenv("VELIB_LANDING", "s3://bucket/a")
+    assert default_root() == "s3://bucket/a"
+    for several in ("/a,/b", "s3://bucket/a,s3://bucket/b", "s3://bucket/*", "gs://bucket/a", "/a/*.gz"):
         monkeypatch.setenv("VELIB_LANDING", several)
         with pytest.raises(UsageError, match="--landing"):
             default_root()
