@@ -5,7 +5,10 @@
 {% macro refuse_unsafe_run() %}
     {% if flags.WHICH != 'test' %}{% do refuse_beside_another_build() %}{% endif %}
     {% do refuse_other_layout() %}
-    {% if builds_models() %}{% do refuse_stale_mart() %}{% endif %}
+    {% if builds_models() %}
+        {% do refuse_to_lose_the_pruned() %}
+        {% do refuse_stale_mart() %}
+    {% endif %}
 {% endmacro %}
 
 {#- Whether this run makes models: what only tests, or loads seeds, builds on nothing. -#}
@@ -58,6 +61,34 @@
         {{ return({'version': rows[0][0] | int, 'raw_id': rows[0][1], 'last': last}) }}
     {% endif %}
     {{ return({'version': 1 if there[1] and last > 0 else var('raw_layout'), 'raw_id': none, 'last': last}) }}
+{% endmacro %}
+
+{#- Where change sets are pruned (`velib keep`), what incremental models hold of that time is nowhere else. -#}
+{% macro refuse_to_lose_the_pruned() %}
+    {% set there = run_query("select to_regclass('raw.prunings') is not null").columns[0].values()[0] %}
+    {% set rows = run_query("select cast(max(pruned_through) as text) from raw.prunings").rows if there else [[none]] %}
+    {% set lost = [] %}
+    {% for unique_id in selected_resources if rows[0][0] and reads_change_sets(graph.nodes.get(unique_id)) %}
+        {% set node = graph.nodes[unique_id] %}
+        {% set relation = adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) %}
+        {% if flags.FULL_REFRESH or relation is none %}{% do lost.append(node.name) %}{% endif %}
+    {% endfor %}
+    {% if lost %}
+        {% do refuse(
+            "the change sets up to " ~ rows[0][0] ~ " are pruned, and to build " ~ lost | sort | join(', ')
+            ~ " from scratch would lose all before: load the files into another VELIB_HOME or database, and build there"
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{#- Whether a node is a table that grows by what change sets say. -#}
+{% macro reads_change_sets(node) %}
+    {% if node and node.resource_type == 'model' and node.config.materialized == 'incremental' %}
+        {% for name in ['bike_changes', 'bike_sightings', 'station_changes', 'station_listings', 'station_attribute_changes'] %}
+            {% if 'model.' ~ project_name ~ '.stg_' ~ name in node.depends_on.nodes %}{{ return(true) }}{% endif %}
+        {% endfor %}
+    {% endif %}
+    {{ return(false) }}
 {% endmacro %}
 
 {#- What incremental models hold can be added to only by the same models, with the same vars, from the same raw schema. -#}

@@ -36,16 +36,18 @@ class Velib:
             start_new_session=True,  # a group of its own, to be killed whole
         )
 
-    def finish(self, what: str = "", allowed: tuple[int, ...] = (0,)) -> None:
-        """Wait for its end. Raises ProofError with what it said when it failed."""
+    def finish(self, what: str = "", allowed: tuple[int, ...] = (0,)) -> str:
+        """Wait for its end, and return what it said. Raises ProofError when it failed."""
         try:
             self.process.wait(timeout=PATIENCE)
         except BaseException:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+        self.output.seek(0)
+        said = self.output.read()[-4000:]
         if self.process.returncode not in allowed:
-            self.output.seek(0)
-            raise ProofError(f"{self.name} {what} ended with {self.process.returncode}:\n{self.output.read()[-4000:]}")
+            raise ProofError(f"{self.name} {what} ended with {self.process.returncode}:\n{said}")
+        return said
 
     def kill(self, session: str, after: float, whole_group: bool) -> bool:
         """Kill it so many seconds after its session has come to the database. Whether it was still alive then."""

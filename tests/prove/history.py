@@ -1,4 +1,5 @@
-"""A random way of loading and building the files of many cases: late files, repairs, kills, restarts, two loads at once.
+"""A random way of loading and building the files of many cases: late files, repairs, kills, restarts, two loads at once,
+files put into containers, change sets pruned.
 
 A plan says what is done, a history does it. At its end all files are there, loaded and built; whatever happened before
 may not matter.
@@ -15,18 +16,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ingestion import keep, landing
 from ingestion import load as loading
+from ingestion.capture_time import from_name
+from ingestion.prune import prune
 from prove.case import Case, CaseFile, arrange_arrivals, write
 from prove.commands import Velib
+from warehouse.database import connect
 from warehouse.postgres import Server
 
 # Builds make no data tests here: those run once, at the end.
 # Time stamps long past, so that they are trusted; each content has one of its own.
 OLD = 1_700_000_000
 DISTURBANCES = ("restart", "crash", "no_dlt_folder", "files_away", "clean", "trips_anew")
+
+# How many of the plans prune.
+PRUNED = 0.6
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Step:
     load: str  # "plain", "two" at once, "killed", "none"
     build: str  # "none", "whole", "meanwhile" (others are loaded meanwhile), "killed", "orphaned" (dbt lives on)
     moments: tuple[float, float]  # when the load and the build are killed, as a share of their usual time
+    keeping: tuple[str, ...] = ()  # at its end: "compact", "prune"
 
 
 def make_plan(prove_seed: int, batch: int) -> list[Step]:
@@ -48,12 +58,16 @@ def make_plan(prove_seed: int, batch: int) -> list[Step]:
     rnd.shuffle(loads)
     rnd.shuffle(builds)
     where = {name: rnd.randrange(1, len(loads)) for name in DISTURBANCES}
+    keeping = random.Random(f"{prove_seed} {batch} keeping")
+    compacts = {keeping.randrange(len(loads)) for _ in range(2)}
+    prunes = {keeping.randrange(len(loads) - 1)} if keeping.random() < PRUNED else set()
     return [
         Step(
             tuple(name for name in DISTURBANCES if where[name] == number),
             load,
             build,
             (rnd.uniform(0, 1), rnd.uniform(0, 0.9)),
+            ("compact",) * (number in compacts) + ("prune",) * (number in prunes),
         )
         for number, (load, build) in enumerate(zip(loads, builds, strict=True))
     ]
@@ -99,6 +113,10 @@ class History:
                 f"  step {number + 1}: {len(new)} files, {'+'.join((*step.disturbances, 'load'))} {step.load} "
                 f"{loaded - started:.1f} s, build {step.build} {time.monotonic() - loaded:.1f} s"
             )
+            for name in step.keeping:
+                started = time.monotonic()
+                self._compact() if name == "compact" else self._prune(number)
+                self.say(f"    {name}: {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         self.load([str(self.root)])
         self.say(f"  what is left: load {time.monotonic() - started:.1f} s")
@@ -126,7 +144,7 @@ class History:
         named = [path for path in new if self._chance(path, "named") < 0.9]
         named += [path for path in again if self._chance(path, "named") < 0.1]
         named += [self._feed_folder(path) for path in new if self._chance(path, "whole feed") < 0.02]
-        paths = sorted({str(path) for path in named if path.exists()})
+        paths = sorted({str(path) for path in named if path.is_dir() or landing.exists(str(path))})
         self.rnd.shuffle(paths)
         return paths
 
@@ -144,7 +162,7 @@ class History:
         place = self.root.with_name("away")
         away = []
         for path in set(self.arrived) - set(new):
-            if self._chance(path, "away") < 0.4:
+            if path.exists() and self._chance(path, "away") < 0.4:
                 target = place / path.relative_to(self.root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.rename(target)
@@ -219,6 +237,32 @@ class History:
         self.counts["loads"] += 1
         if summary.files > 500:
             self.seconds_a_file = summary.seconds / summary.files
+
+    # --- keeping -------------------------------------------------------------------------------------------------------
+
+    def _compact(self) -> None:
+        """Some feeds' files go into containers; what is rewritten later lies beside them."""
+        for case in self.cases:
+            folder = self.root / f"feed={case.feed}"
+            if folder.exists() and self._chance(folder, "compact") < 0.5:
+                kept = keep.compact(keep.zone_at(str(folder)), datetime.max.replace(tzinfo=UTC), dry_run=False)
+                assert not kept.left, folder
+                self.counts["compacted"] += kept.files
+
+    def _prune(self, step: int) -> None:
+        """Prune the change sets of each feed before the first file that is still to come, or will be rewritten."""
+        self.load([str(self.root)])
+        self.build()
+        ends: dict[str, datetime | None] = {}
+        for case in self.cases:
+            coming = [file.path for file in case.files if file.arrivals[-1] > step]
+            times = [at for path in coming if (at := from_name(path)) is not None]
+            if self._chance(self.root / case.feed, "prune") < 0.8:
+                ends[case.feed] = min(times, default=datetime.max.replace(tzinfo=UTC))
+        with contextlib.closing(connect("proof", autocommit=True)) as connection:
+            pruned = prune(connection, ends.get)
+        self.counts["pruned feeds"] += len(pruned)
+        self.counts["pruned changes"] += sum(sum(each.changes.values()) for each in pruned)
 
     # --- builds --------------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ class _Proof:
 
     def run(self) -> Result:
         result = self.result
+        result.counts = self.history.counts
         shutil.rmtree(self.root, ignore_errors=True)
         with _cursor() as cursor:
             _drop(cursor)
@@ -75,24 +76,34 @@ class _Proof:
             archive = read_files([self.root])
             self._check_files(archive)
             self._check_facts(archive)
-        with self._timed("a full refresh"):
-            with _cursor() as cursor:
-                marts.keep(cursor)
-            self.history.build("--full-refresh")
-            self._check_same("a full refresh")
+        with _cursor() as cursor:
+            marts.keep(cursor)
+        if result.counts["pruned feeds"]:
+            with self._timed("no full refresh"):
+                refused = Velib("build", "--no-tests", "--full-refresh").finish("of what is pruned", allowed=(1,))
+                if "are pruned" not in refused:
+                    result.faults.append(f"a full refresh of pruned change sets is not refused: {refused}")
+        else:
+            self._refresh("a full refresh")
         with self._timed("one load in order"):
             with _cursor() as cursor:
                 _drop(cursor)
             self.history.load([str(self.root)], in_order=True)
             self.history.build()
             self._check_same("one load in order")
+        if result.counts["pruned feeds"]:
+            self._refresh("a full refresh of one load in order")
         if not result.faults:
             with self._timed("the data tests"):
                 Velib("build", "--full", "--resource-type", "test").finish("of the data tests")
-        result.counts = self.history.counts
         result.counts["cases"] = len(self.cases)
         result.counts["files"] = sum(len(case.files) for case in self.cases)
         return result
+
+    def _refresh(self, what: str) -> None:
+        with self._timed(what):
+            self.history.build("--full-refresh")
+            self._check_same(what)
 
     @contextlib.contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ Here belong the rules that look at one file, or at two files of one capture time
 from __future__ import annotations
 
 import gzip
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ PARIS = ZoneInfo("Europe/Paris")
 MOST_CONTRADICTING = 0.20
 # A capture time in another year (in UTC) is a clock that nobody had set.
 YEARS = range(2000, 2100)
+CONTAINERS = "*.snapshots.zip"
 
 
 class UnacceptableError(Exception):
@@ -113,7 +115,18 @@ def named_feed(path: Path) -> str | None:
 
 def read_file(path: Path, zone: ZoneInfo = PARIS) -> tuple[FullSnapshot, str]:
     """One file's snapshot, and the hash that decides between two files of one time. Raises UnacceptableError."""
-    return read_content(path, path.read_bytes(), zone)
+    return read_content(path, stored(path), zone)
+
+
+def stored(path: Path) -> bytes:
+    """The bytes of a file, which may lie in a container beside where it would be."""
+    if path.exists():
+        return path.read_bytes()
+    for container in path.parent.glob(CONTAINERS):
+        with zipfile.ZipFile(container) as archive:
+            if path.name in archive.namelist():
+                return archive.read(path.name)
+    raise FileNotFoundError(path)
 
 
 def read_content(path: Path, content: bytes, zone: ZoneInfo = PARIS) -> tuple[FullSnapshot, str]:
@@ -143,7 +156,10 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = [file for file in path.rglob("*") if file.name.endswith((".json", ".json.gz"))]
+            below = {file for file in path.rglob("*") if file.name.endswith((".json", ".json.gz"))}
+            for container in path.rglob(CONTAINERS):
+                with zipfile.ZipFile(container) as archive:
+                    below |= {container.with_name(name) for name in archive.namelist()}
             found += [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
         else:
             found.append(path)

@@ -1,0 +1,127 @@
+"""Keeping: what is put into containers, deleted or pruned changes nothing in what is loaded, and nothing that is yet to come."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from raw import ONE, Raw, simulated, strings
+from tiny import app, minute, put, street, touch, write
+
+from ingestion import landing
+from ingestion.keep import compact, delete, zone_at
+from ingestion.load import LoadOptions, load
+from ingestion.prune import prune
+from warehouse.errors import VelibError
+
+NOW = datetime.now(UTC)
+
+
+def test_after_compacting_nothing_is_new_and_a_fresh_load_gives_the_same(
+    raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = simulated(folder)
+    broken = files.pop(11)
+    broken.write_bytes(broken.read_bytes()[:400])
+    touch(broken)
+    load([str(folder)], ONE)
+    before, stood = (
+        raw.counting(),
+        raw.rows("select file, file_bytes, file_modified_ns, content_hash from raw.snapshots"),
+    )
+    kept = compact(zone_at(str(folder)), NOW, dry_run=False)
+    assert (kept.files, kept.left) == (30, 0)
+    assert not any(file.exists() for file in files)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "read", lambda *_: pytest.fail("what is known is read again"))
+        again = load([str(folder)], ONE)
+    assert (again.files, again.known, again.still_quarantined) == (30, 29, 1)
+    raw.check(folder)
+    raw.execute("drop schema raw cascade")
+    assert load([str(folder)], LoadOptions(workers=2)).new == 29
+    raw.check(folder)
+    assert raw.counting() == before
+    assert sorted(raw.rows("select file, file_bytes, file_modified_ns, content_hash from raw.snapshots")) == sorted(
+        stood
+    )
+    assert raw.quarantine() == {broken.name: "truncated_gzip"}
+
+
+def test_late_and_repaired_files_beside_a_container(raw: Raw, folder: Path) -> None:
+    files = simulated(folder, snapshots=12)
+    late, other = files[4], files[7]
+    away = folder.parent / late.name
+    shutil.move(late, away)
+    whole = other.read_bytes()
+    other.write_bytes(whole[:300])
+    touch(other)
+    load([str(folder)], ONE)
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    shutil.move(away, late)
+    other.write_bytes(whole)
+    touch(other)
+    summary = load([str(folder)], ONE)
+    assert (summary.new, summary.known, summary.quarantined) == (2, 10, [])
+    raw.check(folder)
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    assert load([str(folder)], ONE).known == 12
+    assert not list(folder.glob("*.json.gz"))
+    raw.check(folder)
+
+
+def test_only_what_is_loaded_is_deleted(raw: Raw, folder: Path) -> None:
+    files = simulated(folder, snapshots=18)  # three hours
+    hours = [file.name.split("_")[-2][:2] for file in files]
+    first, second, third = (
+        [file for file, of in zip(files, hours, strict=True) if of == hour] for hour in sorted({*hours})
+    )
+    copy = folder / f"copy_{files[1].name}"
+    shutil.copy(files[1], copy)
+    touch(copy)
+    broken = second[2]
+    broken.write_bytes(b"[]")
+    touch(broken)
+    load([str(folder)], ONE)
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    fresh = write(folder, 5, app({"1": ["a"]}))
+    before = raw.counting()
+    would = delete(zone_at(str(folder)), raw.connection, NOW, dry_run=True)
+    assert len(landing.list_files([str(folder)])) == 20
+    done = delete(zone_at(str(folder)), raw.connection, NOW, dry_run=False)
+    assert would == done
+    # Of the second hour's container nothing goes, for the sake of one in quarantine; what was not loaded stays too.
+    assert (done.files, done.left) == (len(first) + len(third) + 1, len(second) + 1)
+    assert [file.path for file in landing.list_files([str(folder)])] == sorted(strings([*second, fresh]))
+    assert raw.counting() == before
+    assert load([str(folder)], ONE).new == 1, "its neighbours' files are gone"
+
+
+def test_what_is_captured_where_change_sets_are_pruned_is_refused(raw: Raw, folder: Path) -> None:
+    files = [write(folder, number, app({"1": [f"b{number}"]})) for number in (0, 2, 4)]
+    load([str(folder)], ONE)
+    before = raw.counting()
+    with pytest.raises(VelibError, match="the marts are not built"):
+        prune(raw.connection, NOW)
+    raw.execute("insert into raw.prunings values ('velib_app', %s, now())", minute(2))
+    write(folder, 1, app({"1": ["late"]}))
+    write(folder, 2, app({"1": ["another"]}), prefix="s")
+    write(folder, 2, app({"1": ["b2"]}), prefix="t")
+    put(files[0], app({"1": ["rewritten"]}))
+    write(folder, 3, app({"1": ["in time"]}))
+    (folder / "other").mkdir()
+    elsewhere = write(folder / "other", 1, street({"1": ["a"]}))
+    summary = load([str(folder)], ONE)
+    assert (summary.new, summary.known, summary.duplicates) == (2, 2, 1)
+    assert raw.quarantine() == {
+        "r_20260602_080000_UTC.json": "pruned",
+        "r_20260602_080100_UTC.json": "pruned",
+        "s_20260602_080200_UTC.json": "pruned",
+    }
+    assert "up to 2026-06-02 08:02:00 UTC are pruned" in summary.quarantined[0].detail
+    late = {("nextbike", minute(1), elsewhere.name), ("velib_app", minute(3), "r_20260602_080300_UTC.json")}
+    assert set(raw.counting()) == {*before, *late}
+    again = load([str(folder)], ONE)
+    assert (again.new, again.quarantined, again.still_quarantined) == (0, [], 3)
