@@ -158,7 +158,7 @@ select
     now_short.is_known,
     now_short.bikes,
     now_short.docks,
-    -- Since its last level that was not short; null where it was short all through the window.
+    -- The first level after the last that was not short, and whether there was such a one in the window.
     (
         select min(levels.at) from levels
         where levels.district_code = now_short.district_code and levels.at > (
@@ -166,6 +166,10 @@ select
             where l.district_code = now_short.district_code and (l.bikes < %(below)s * l.docks) is not true
         )
     ) as short_since,
+    exists (
+        select from levels l
+        where l.district_code = now_short.district_code and (l.bikes < %(below)s * l.docks) is not true
+    ) as was_fine,
     (select min(levels.at) from levels where levels.district_code = now_short.district_code) as known_since,
     (select max(listed.at) from listed where listed.district_code = now_short.district_code and listed.is_known) as at
 from now_short
@@ -262,11 +266,11 @@ def _stations(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
 def _districts(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
     cursor.execute(_NOW + _DISTRICTS, given)
     found = []
-    for code, name, is_known, bikes, docks, short_since, known_since, at in cursor:
+    for code, name, is_known, bikes, docks, short_since, was_fine, known_since, at in cursor:
         if not is_known:
             found.append(Finding(code, Verdict.UNKNOWN, name))
             continue
-        is_long = short_since is None and known_since is not None and at - known_since >= rule.lasting
+        is_long = not was_fine and known_since is not None and at - known_since >= rule.lasting
         verdict = Verdict.HOLDS if is_long else Verdict.LINGERS
         # What lasts all through the window began before it: when, is not looked for.
         found.append(Finding(code, verdict, name, f"bikes in {bikes:,} of {docks:,} docks", short_since))
