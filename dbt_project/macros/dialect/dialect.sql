@@ -34,6 +34,14 @@
     date_bin(interval '1 hour', {{ moment }}, timestamptz '2000-01-01 00:00 {{ var("time_zone") }}')
 {%- endmacro %}
 
+{#- A number of each hour: one more for the hour that follows. -#}
+{% macro hour_number(hour) -%}
+    {{ return(adapter.dispatch('hour_number', 'velib')(hour)) }}
+{%- endmacro %}
+{% macro default__hour_number(hour) -%}
+    cast(date_part('epoch', {{ hour }}) as bigint) / 3600
+{%- endmacro %}
+
 {#- The whole second that a moment lies in: lengths between whole seconds add up exactly, however a stretch is cut. -#}
 {% macro second_of(moment) -%}
     {{ return(adapter.dispatch('second_of', 'velib')(moment)) }}

@@ -14,11 +14,11 @@
 ) }}
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- Each station's hours. Whole numbers, so that whatever is added up from them adds up exactly. Steps:
---   1. pieces: a station's intervals of status, cut at the hours. The one that is open ends at the feed's last snapshot;
---   2. what each piece says, and how long it lasts: from whole second to whole second, so that no cut loses or gains anything;
---   3. what each hour says. All of it station by station, in an incremental build hour by hour: so no more than a station's hours
---      are in memory;
---   4. the rides of customers that began and ended in each hour.
+--   1. stretches: the hours in scope that follow one another, or all of time;
+--   2. pieces: a station's intervals of status, cut at the hours. The one that is open ends at the feed's last snapshot;
+--   3. what each piece says, and how long it lasts: from whole second to whole second, so that no cut loses or gains anything;
+--   4. what each hour says. All of it stretch by stretch, so that no more than a station's hours are in memory;
+--   5. the rides of customers that began and ended in each hour.
 -- An hour of which nothing was observed, and in which no ride began or ended, has no row. Columns from wide to narrow, so that
 -- none is padded; what follows from others is in kpi_station_hourly, a view. The rows come out in the order of time.
 {% set status = [
@@ -26,12 +26,40 @@
 ] %}
 {#- Of 10,000, in whole numbers: exact, and quicker than a share by far. -#}
 {% set saturated = (10000 * (var('saturated_share') | float)) | round | int %}
-with places as (
+with stretches as (
+    {% if is_incremental() %}
+        select
+            hours.feed,
+            hours.station_code,
+            min(hours.hour_at) as from_at,
+            {{ hours_after('max(hours.hour_at)', 1) }} as to_at
+        from (
+            select
+                scope.feed,
+                scope.station_code,
+                scope.hour_at,
+                {{ hour_number('scope.hour_at') }}
+                - row_number() over (partition by scope.feed, scope.station_code order by scope.hour_at) as stretch_number
+            from {{ ref('int_station_hours_scope') }} as scope
+            where scope.feed is not null
+        ) as hours
+        group by hours.feed, hours.station_code, hours.stretch_number
+    {% else %}
+        select
+            stations.feed,
+            stations.station_code,
+            {{ since_ever() }} as from_at,
+            {{ forever() }} as to_at
+        from {{ ref('int_stations') }} as stations
+    {% endif %}
+),
+
+places as (
     select
-        stations.*,
-        feeds.feed_last_at
-    from {{ ref('int_station_hours_scope') if is_incremental() else ref('int_stations') }} as stations
-    inner join ({{ last_snapshots() }}) as feeds on stations.feed = feeds.feed
+        stretches.*,
+        least(feeds.feed_last_at, stretches.to_at) as observed_to_at
+    from stretches
+    inner join ({{ last_snapshots() }}) as feeds on stretches.feed = feeds.feed
 ),
 
 observed_hours as (
@@ -43,13 +71,8 @@ observed_hours as (
     cross join lateral ( -- noqa: ST05
         with intervals as (
             select
-                {% if is_incremental() %}
-                    places.hour_at,
-                {% else %}
-                    {{ hours_from(hour_of('status.valid_from'), 'least(status.valid_to, places.feed_last_at)') }} as hour_at,
-                {% endif %}
-                status.valid_from,
-                least(status.valid_to, places.feed_last_at) as valid_to,
+                greatest(status.valid_from, places.from_at) as valid_from,
+                least(status.valid_to, places.observed_to_at) as valid_to,
                 {{ columns_of('status', status) }}
             from {{ ref('int_station_status') }} as status
             where
@@ -57,7 +80,7 @@ observed_hours as (
                 and status.feed = places.feed
                 and {{ states_status('status') }}
                 {% if is_incremental() %}
-                    and status.valid_from < {{ hours_after('places.hour_at', 1) }}
+                    and status.valid_from < places.to_at
                     and status.valid_from >= (
                         -- There is one: the first begins with time.
                         select earlier.valid_from
@@ -65,19 +88,26 @@ observed_hours as (
                         where
                             earlier.station_code = places.station_code
                             and earlier.feed = places.feed
-                            and earlier.valid_from <= places.hour_at
+                            and earlier.valid_from <= places.from_at
                         order by earlier.valid_from desc
                         limit 1
                     )
                 {% endif %}
         ),
 
-        pieces as (
+        hours_of_intervals as (
             select
                 intervals.*,
-                greatest(intervals.valid_from, intervals.hour_at) as begins_at,
-                least(intervals.valid_to, {{ hours_after('intervals.hour_at', 1) }}) as ends_at
+                {{ hours_from(hour_of('intervals.valid_from'), 'intervals.valid_to') }} as hour_at
             from intervals
+        ),
+
+        pieces as (
+            select
+                hours_of_intervals.*,
+                greatest(hours_of_intervals.valid_from, hours_of_intervals.hour_at) as begins_at,
+                least(hours_of_intervals.valid_to, {{ hours_after('hours_of_intervals.hour_at', 1) }}) as ends_at
+            from hours_of_intervals
         ),
 
         stated as (
@@ -143,21 +173,17 @@ ends as (
         select
             trips.feed,
             trips.{{ station_code }} as station_code,
-            {% if is_incremental() %}
-                scope.hour_at,
-            {% else %}
-                {{ hour_of('trips.' ~ at) }} as hour_at,
-            {% endif %}
+            {{ hour_of('trips.' ~ at) }} as hour_at,
             {{ 'true' if end == 'departures' else 'false' }} as is_departure,
             trips.is_electric
         from {{ ref('int_trips') }} as trips
         {% if is_incremental() %}
-            inner join {{ ref('int_station_hours_scope') }} as scope
+            inner join places
                 on
-                    trips.{{ station_code }} = scope.station_code
-                    and trips.feed = scope.feed
-                    and trips.{{ at }} >= scope.hour_at
-                    and trips.{{ at }} < {{ hours_after('scope.hour_at', 1) }}
+                    trips.{{ station_code }} = places.station_code
+                    and trips.feed = places.feed
+                    and trips.{{ at }} >= places.from_at
+                    and trips.{{ at }} < places.to_at
         {% endif %}
         where {{ is_customer_trip('trips') }}
         {{ 'union all' if not loop.last }}
