@@ -81,7 +81,10 @@ def summarise(files: Sequence[LandingFile]) -> LandingState:
 def _is_empty_folder(path: str) -> bool:
     """True for a folder without snapshot files. Ends at the first file found, so it costs nothing where there are many."""
     if object_store.is_object(path):
-        return not glob.has_magic(path) and not object_store.has_objects(f"{path.rstrip('/')}/")
+        try:
+            return not glob.has_magic(path) and not object_store.has_objects(f"{path.rstrip('/')}/")
+        except OSError:  # for the loader to name
+            return False
     folder = Path(path.removeprefix("file://"))
     if "://" in str(folder) or not folder.is_dir():
         return False
