@@ -161,8 +161,8 @@ select s.feed, count(distinct s.snapshot_at)
 from raw.snapshots s join raw.loads l on l.load_id = s._dlt_load_id and l.completed_at is not null
 group by s.feed;
 """,
-    # Layout 4 had every change set of every snapshot: what reads them has to know where they were pruned.
-    4: "",
+    # Layout 4 had every change set of every snapshot: what reads them has to know where they were pruned. No table differs.
+    4: "select",
 }
 
 _TYPES: dict[pa.DataType, str] = {
