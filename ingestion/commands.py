@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
     from ingestion.load import LoadSummary
     from ingestion.status import FeedStatus, WarehouseStatus
 
@@ -77,30 +75,55 @@ def load(
 
 
 @click.command()
-def status() -> None:
-    """Show what was loaded, what is quarantined and why, the newest snapshots and the gaps."""
+@click.option("--details", is_flag=True, help="Also the gaps, the duplicates, the quarantined files and why.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@click.pass_context
+def status(ctx: click.Context, details: bool, as_json: bool) -> None:
+    """Say whether all is well, a line for each thing to watch. The exit code is 0 when it is, and 1 when it is not.
+
+    Not well is what begins with !!: a live feed that is silent, a build that failed, died, or was not made; more than 1 % of a
+    day's files in quarantine, a critical alert, a disk that is nearly full.
+    """
+    import json
+
+    from ingestion import health
     from ingestion.catalog import errors_in_one_line
-    from ingestion.status import warehouse_status
     from warehouse.database import connect
 
     with errors_in_one_line(), closing(connect("velib status", autocommit=True)) as connection:
-        found = warehouse_status(connection, NAMED)
+        seen = health.look(connection, NAMED)
+    lines = health.judge(seen)
+    if as_json:
+        click.echo(json.dumps(health.as_json(seen, lines), indent=2))
+    else:
+        for line in lines:
+            click.echo(f"{'ok' if line.is_well else '!!'}  {line.what:<11}{_printable(line.said)}")
+        if details:
+            click.echo()
+            _say_details(seen.warehouse)
+    if not all(line.is_well for line in lines):
+        ctx.exit(1)
+
+
+def _say_details(found: WarehouseStatus) -> None:
+    from ingestion.health import marts, when
+
     if not found.feeds:
         click.echo("no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
     for feed in found.feeds:
         _say_feed(feed)
     if found.last_load_at:
-        click.echo(f"last load      {_when(found.last_load_at)}, database {found.database_bytes / 1e6:,.0f} MB")
+        click.echo(f"last load      {when(found.last_load_at)}, database {found.database_bytes / 1e6:,.0f} MB")
     if found.duplicates:
         click.echo(f"duplicates     {found.duplicates:,} files with the content of a loaded one")
     if found.loading_since:
-        click.echo(f"loading        since {_when(found.loading_since)}")
+        click.echo(f"loading        since {when(found.loading_since)}")
     if found.dead_loads:
         click.echo(
             f"dead loads     {found.dead_loads:,} did not come to an end: their rows count for nothing, `velib clean` removes them"
         )
     if found.feeds:
-        click.echo(f"marts          {_marts(found)}")
+        click.echo(f"marts          {marts(found)}")
     total = sum(found.quarantine_counts.values())
     click.echo(f"quarantine     {total:,} files" if total else "quarantine     empty")
     for reason, count in found.quarantine_counts.items():
@@ -131,7 +154,7 @@ def _say_load(summary: LoadSummary) -> None:
     for file in summary.quarantined[:NAMED]:
         click.echo(f"quarantined {_printable(file.file.path)}: {file.reason}: {_printable(file.detail)}", err=True)
     if len(summary.quarantined) > NAMED:
-        click.echo(f"… and {len(summary.quarantined) - NAMED:,} more: see `velib status`", err=True)
+        click.echo(f"… and {len(summary.quarantined) - NAMED:,} more: see `velib status --details`", err=True)
     quarantined = f"{len(summary.quarantined):,} quarantined"
     if summary.still_quarantined:
         quarantined += f" (and {summary.still_quarantined:,} from before)"
@@ -142,50 +165,21 @@ def _say_load(summary: LoadSummary) -> None:
     )
 
 
-def _marts(found: WarehouseStatus) -> str:
-    """How far the marts are behind what was loaded, and whether the last build came to its end."""
-    build = found.last_build
-    if build is None or (found.not_built is None and build.ended_at is not None):
-        return "none yet: `velib build`"
-    if build.is_under_way:
-        return f"a build is under way since {_when(build.started_at)}"
-    if found.not_built is None:
-        behind = "not all there"
-    else:
-        behind = f"{found.not_built:,} snapshots behind" if found.not_built else "up to date"
-    if build.ended_at is None:
-        return f"{behind}; the build of {_when(build.started_at)} has not come to an end: `velib build`"
-    if not build.has_succeeded:
-        return f"{behind}; the build of {_when(build.started_at)} failed: `velib build` says why"
-    return f"{behind}: `velib build`" if found.not_built else f"{behind}, built {_when(build.ended_at)}"
-
-
 def _say_feed(feed: FeedStatus) -> None:
-    every = f", every {_span(feed.cadence)}" if feed.cadence else ""
+    from ingestion.health import span, when
+
+    every = f", every {span(feed.cadence)}" if feed.cadence else ""
     click.echo(
-        f"feed           {_printable(feed.feed)}: {feed.snapshots:,} snapshots since {_when(feed.first_at)}{every}"
+        f"feed           {_printable(feed.feed)}: {feed.snapshots:,} snapshots since {when(feed.first_at)}{every}"
     )
     bikes = f", {feed.bikes:,} bikes" if feed.bikes else ""
-    click.echo(f"  newest       {_when(feed.newest_at)}: {feed.stations:,} stations{bikes}")
+    click.echo(f"  newest       {when(feed.newest_at)}: {feed.stations:,} stations{bikes}")
     if feed.gap_count:
-        latest = "; ".join(f"{_when(gap.from_at)} for {_span(gap.to_at - gap.from_at)}" for gap in feed.gaps)
+        latest = "; ".join(f"{when(gap.from_at)} for {span(gap.to_at - gap.from_at)}" for gap in feed.gaps)
         more = f", the latest {len(feed.gaps)}" if feed.gap_count > len(feed.gaps) else ""
         click.echo(f"  gaps         {feed.gap_count:,}{more}: {latest}")
     else:
         click.echo("  gaps         none over 45 minutes")
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _span(length: timedelta) -> str:
-    seconds = round(length.total_seconds())
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 2 * 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _printable(text: str) -> str:

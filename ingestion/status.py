@@ -27,7 +27,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """One feed, by the snapshots that count. `cadence` is the usual time between two of late; `gaps` are the latest."""
+    """One feed, by the snapshots that count. `cadence` is the usual time between two of late; `gaps` are the latest.
+
+    `newest_loaded_at` is when the load of the newest had ended.
+    """
 
     feed: str
     snapshots: int
@@ -38,6 +41,7 @@ class FeedStatus:
     cadence: timedelta | None
     gap_count: int
     gaps: tuple[Gap, ...]
+    newest_loaded_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ select
     lately.cadence,
     gaps.how_many,
     gaps.latest_from,
-    gaps.latest_to
+    gaps.latest_to,
+    newest.loaded_at
 from raw.feeds f
 cross join lateral (
     select s.snapshot_at from raw.snapshots s
@@ -106,7 +111,12 @@ cross join lateral (
     order by s.snapshot_at limit 1
 ) as oldest
 cross join lateral (
-    select s.snapshot_at, s.station_count, s.bike_count from raw.snapshots s
+    select
+        s.snapshot_at,
+        s.station_count,
+        s.bike_count,
+        (select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) as loaded_at
+    from raw.snapshots s
     where s.feed = f.feed and {_IS_COMPLETE}
     order by s.snapshot_at desc, s.change_set_id desc limit 1
 ) as newest
@@ -176,9 +186,9 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
     feeds: list[FeedStatus] = []
     with connection.cursor() as cursor:
         cursor.execute(_FEEDS)
-        for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to in cursor:
+        for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to, loaded in cursor:
             gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
-            feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps))
+            feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps, loaded))
         cursor.execute(_LOADS, {"locked_since": _locked_since(connection, raw_schema.LOAD_LOCK)})
         loading_since, dead, last_load_at = cursor.fetchone()
         not_built = last_build = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny import minute
 
+import ingestion.health
 import ingestion.load
-import ingestion.status
 import warehouse.database
 from ingestion import commands
 from ingestion.extract import Quarantined
+from ingestion.health import Seen
 from ingestion.landing import LandingFile
 from ingestion.load import LoadOptions, LoadSummary
 from ingestion.status import FeedStatus, Gap, LastBuild, QuarantinedFile, WarehouseStatus
@@ -87,7 +88,7 @@ def test_quarantined_files_make_it_exit_with_3(run: Callable[..., Result]) -> No
     assert len(lines) == commands.NAMED + 1
     assert lines[0].startswith("quarantined /in/")
     assert ": empty_file: the file" in lines[0]
-    assert lines[-1] == "… and 2 more: see `velib status`"
+    assert lines[-1] == "… and 2 more: see `velib status --details`"
 
 
 def test_escapes_in_names_are_not_obeyed(run: Callable[..., Result]) -> None:
@@ -196,47 +197,17 @@ def status_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setattr(warehouse.database, "connect", lambda *_, **__: Connection())
 
     def show(found: WarehouseStatus) -> list[str]:
-        monkeypatch.setattr(ingestion.status, "warehouse_status", lambda *_: found)
-        result = run("status")
-        assert result.exit_code == 0, result.output
-        return result.stdout.splitlines()
+        monkeypatch.setattr(ingestion.health, "look", lambda *_: Seen(minute(720), found, free_bytes=10**10))
+        result = run("status", "--details")
+        assert result.exit_code in (0, 1), result.output
+        first, _, details = result.stdout.partition("\n\n")
+        assert len(first.splitlines()) <= 10
+        return details.splitlines()
 
     return show
 
 
 BUILT = LastBuild(minute(690), minute(691), has_succeeded=True, is_under_way=False)
-
-
-@pytest.mark.parametrize(
-    ("not_built", "build", "said"),
-    [
-        (None, None, "none yet: `velib build`"),
-        (
-            None,
-            replace(BUILT, ended_at=None, has_succeeded=False),
-            "not all there; the build of 2026-06-02 19:30:00 UTC has not come to an end: `velib build`",
-        ),
-        (0, BUILT, "up to date, built 2026-06-02 19:31:00 UTC"),
-        (1200, BUILT, "1,200 snapshots behind: `velib build`"),
-        (5, replace(BUILT, ended_at=None, is_under_way=True), "a build is under way since 2026-06-02 19:30:00 UTC"),
-        (
-            5,
-            replace(BUILT, ended_at=None, has_succeeded=False),
-            "5 snapshots behind; the build of 2026-06-02 19:30:00 UTC has not come to an end: `velib build`",
-        ),
-        (
-            0,
-            replace(BUILT, has_succeeded=False),
-            "up to date; the build of 2026-06-02 19:30:00 UTC failed: `velib build` says why",
-        ),
-    ],
-)
-def test_status_of_the_marts(
-    not_built: int | None, build: LastBuild | None, said: str, status_of: Callable[[WarehouseStatus], list[str]]
-) -> None:
-    feed = FeedStatus("f", 1, minute(0), minute(0), 1, 1, None, 0, ())
-    lines = status_of(WarehouseStatus((feed,), {}, (), 0, None, 0, None, not_built, build, 0))
-    assert f"marts          {said}" in lines
 
 
 def test_status_of_nothing(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
@@ -266,7 +237,7 @@ def test_status(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
     assert status_of(found) == [
         f"feed           f{shown}: 1,234 snapshots since 2026-06-02 08:00:00 UTC, every 60 s",
         "  newest       2026-06-02 18:00:00 UTC: 3 stations, 2,000 bikes",
-        "  gaps         7, the latest 2: 2026-06-02 08:00:00 UTC for 5.0 h; 2026-06-02 14:40:00 UTC for 50 min",
+        "  gaps         7, the latest 2: 2026-06-02 08:00:00 UTC for 5 h; 2026-06-02 14:40:00 UTC for 50 min",
         "last load      2026-06-02 19:40:00 UTC, database 12 MB",
         "duplicates     4 files with the content of a loaded one",
         "loading        since 2026-06-02 19:50:00 UTC",
@@ -278,3 +249,26 @@ def test_status(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
         f"  /in/{shown}: empty_file: is {shown}",
         "  … and 12 more in raw.quarantined_files",
     ]
+
+
+def test_the_exit_code_of_status_and_what_machines_read(
+    run: Callable[..., Result], status_of: Callable[[WarehouseStatus], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = FeedStatus(f"f{ESCAPE}", 2, minute(0), minute(600), 1, 1, None, 0, (), newest_loaded_at=minute(601))
+    found = WarehouseStatus((feed,), {}, (), 0, None, 0, minute(601), 0, BUILT, 0)
+    well, silent = (Seen(minute(at), found, free_bytes=10**10) for at in (610, 700))
+
+    monkeypatch.setattr(ingestion.health, "look", lambda *_: well)
+    assert run("status").exit_code == 0
+    assert "\x1b" not in run("status").stdout
+    monkeypatch.setattr(ingestion.health, "look", lambda *_: silent)
+    said = run("status")
+    assert said.exit_code == 1
+    assert [line[:2] for line in said.stdout.splitlines()].count("!!") == 1
+
+    told = run("status", "--json")
+    assert told.exit_code == 1
+    parsed = json.loads(told.stdout)
+    assert parsed["is_well"] is False
+    assert [each["what"] for each in parsed["checks"] if not each["is_well"]] == ["feed"]
+    assert parsed["feeds"][0]["newest_age_seconds"] == 100 * 60
