@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +80,10 @@ def poll(
         raise VelibError(f"cannot use {home}: {error.strerror}") from error
     with files.locked(home / "lock", refuse):
         poller = _poller(configured, alerts, home, landing, load=not no_load, build=not no_build)
-        code = _run(poller, interval)
+        if interval is not None and poller.following is not None:
+            poller.following.repeat()
+        with _told_to_dagster(poller, interval, configured, alerts):
+            code = _run(poller, interval)
     ctx.exit(code)
 
 
@@ -112,6 +117,26 @@ def _poller(
         afterwards = partial(evaluate_and_log, alerts)
     following = Following(root, backlog, events, build, without=hidden, afterwards=afterwards) if load else None
     return Poller(configured.feeds, home, root, backlog, client, events, clock, following=following)
+
+
+@contextlib.contextmanager
+def _told_to_dagster(
+    poller: Poller, every: int | None, configured: Configuration, alerts: Alerts | None
+) -> Iterator[None]:
+    """While it runs, Dagster hears of it, where there is one. A tick that Dagster has asked for is recorded by its own run."""
+    from collecting.reporting import DAGSTER_HOME, Reporter
+    from warehouse import settings
+
+    if every is None or not os.environ.get(DAGSTER_HOME):
+        yield
+        return
+    hidden = {secret.name for secret in configured.secrets} | set(alerts.variables if alerts is not None else ())
+    reporter = Reporter({name: value for name, value in settings.child_environment().items() if name not in hidden})
+    poller.events.listener = reporter
+    try:
+        yield
+    finally:
+        reporter.end()
 
 
 def _run(poller: Poller, every: int | None) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ class Events:
     def __init__(self, redactor: Redactor | None = None, logger: logging.Logger | None = None) -> None:
         self.redactor = redactor or Redactor()
         self._logger = logger or logging.getLogger("velib.poll")
+        self.listener: Callable[[str, Mapping[str, str]], object] | None = None  # hears each event, whatever the level
 
     def debug(self, event: str, **fields: Any) -> None:
         self._say(logging.DEBUG, event, fields)
@@ -41,10 +43,12 @@ class Events:
         self._say(logging.ERROR, event, fields)
 
     def _say(self, level: int, event: str, fields: dict[str, Any]) -> None:
+        shown = {name: self._shown(value) for name, value in fields.items() if value is not None}
         if self._logger.isEnabledFor(level):
-            parts = [f"event={event}"]
-            parts += [f"{name}={self._shown(value)}" for name, value in fields.items() if value is not None]
+            parts = [f"event={event}", *(f"{name}={_quoted(text)}" for name, text in shown.items())]
             self._logger.log(level, "%s", " ".join(parts))
+        if self.listener is not None:
+            self.listener(event, shown)
 
     def _shown(self, value: object) -> str:
         if isinstance(value, datetime):
@@ -55,8 +59,12 @@ class Events:
         text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST - 1]}…"
-        is_word = text and not any(each in " \"'" for each in text)
-        return text if is_word else json.dumps(text, ensure_ascii=False)
+        return text
+
+
+def _quoted(text: str) -> str:
+    is_word = text and not any(each in " \"'" for each in text)
+    return text if is_word else json.dumps(text, ensure_ascii=False)
 
 
 def to_stderr(level: str) -> None:

@@ -1,7 +1,8 @@
 """What follows a tick: `velib load` of what was written, then `velib build`. Each in a process of its own.
 
 A process can be ended at once, whatever it waits for, and takes its memory with it; both verbs stand being killed at any
-moment. One pass at a time: what a tick writes while one is under way, the next one loads.
+moment. One pass at a time: what a tick writes while one is under way, the next one loads. Where passes follow one another, the
+processes are forks of one that is kept warm (warehouse/warm.py), and not every build runs the data tests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +21,13 @@ from collecting.backlog import Backlog
 from collecting.events import Events
 from collecting.landing import Landing
 from warehouse import settings
+from warehouse.warm import COMMAND, Verb, Warm
 
 # What a child is asked to end with, and for how many seconds it is given to do so.
 _ENDINGS = ((signal.SIGINT, 2.0), (signal.SIGINT, 2.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 _LINES = 5
+# Running the data tests takes a third of a minute's build. Those that fail are run again by the next build.
+TESTS_EVERY = 15 * 60.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,14 @@ class Following:
         self.without = frozenset(without)
         self.afterwards = afterwards
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[str] | None = None
+        self._child: subprocess.Popen[str] | Verb | None = None
         self._ending = threading.Event()
+        self._warm: Warm | None = None
+        self._tested_at: float | None = None
+
+    def repeat(self, command: Sequence[str] = COMMAND) -> None:
+        """More passes than one will follow: from now on each costs what it must."""
+        self._warm = Warm(self._environment(), command)
 
     def run(self) -> Followed:
         """One pass. Raises nothing for what load and build can say."""
@@ -83,9 +94,13 @@ class Following:
             self.backlog.loaded(taken)
         if not self.build or self.backlog.is_built:
             return Followed(loaded)
-        built = self._verb("build", [])
+        now = time.monotonic()
+        is_tested = self._warm is None or self._tested_at is None or now - self._tested_at >= TESTS_EVERY
+        built = self._verb("build", [] if is_tested else ["--no-tests"])
         if built == 0:
             self.backlog.built()
+            if is_tested:
+                self._tested_at = now
         return Followed(loaded, built)
 
     def end(self) -> None:
@@ -93,32 +108,35 @@ class Following:
         with self._lock:
             self._ending.set()
             child = self._child
-        for number, seconds in _ENDINGS:
-            if child is None or child.poll() is not None:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(seconds)
+        if child is not None:
+            _end(child)
+        if self._warm is not None:
+            self._warm.end()
+
+    def _environment(self) -> dict[str, str]:
+        """That of the children: without the secrets."""
+        return {name: value for name, value in settings.child_environment().items() if name not in self.without}
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[str] | Verb:
+        if self._warm is not None and (verb := self._warm.start(arguments)) is not None:
+            return verb
+        return subprocess.Popen(
+            [*self.command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=self._environment(),
+            start_new_session=True,  # Ctrl-C is for us; we end it with all that it has started
+        )
 
     def _verb(self, verb: str, arguments: Sequence[str]) -> int:
-        environment = settings.child_environment()
-        for name in self.without:
-            environment.pop(name, None)
         with self._lock:
             if self._ending.is_set():
                 return 1
-            child = self._child = subprocess.Popen(
-                [*self.command, verb, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for us; we end it with all that it has started
-            )
+            child = self._child = self._start([verb, *arguments])
         said, _ = child.communicate()
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         if self._ending.is_set():
@@ -130,3 +148,13 @@ class Following:
         else:
             self.events.error(f"{verb}_failed", said=" / ".join(lines[-_LINES:]), exit_code=child.returncode)
         return child.returncode
+
+
+def _end(child: subprocess.Popen[str] | Verb) -> None:
+    for number, seconds in _ENDINGS:
+        if child.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(seconds)

@@ -7,6 +7,9 @@ Plain `dbt build` takes no lock, but looks at this one (dbt_project/macros/guard
 Before dbt's arguments may stand what only their author knows of them: OF_EVERYTHING, OF_CHANGES, UNTESTED.
 
 What of dbt's own files the home holds (its target folder) is under a file lock, for one home may be used for two databases.
+
+A process that builds again and again (warehouse/warm.py) imports dbt and parses the project once, and forks for each build:
+`start` then makes no new process but a fork, which differs in nothing else.
 """
 
 import contextlib
@@ -14,14 +17,17 @@ import gc
 import os
 import re
 import select
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from warehouse import advisory_lock, files, settings, standing
 from warehouse.errors import VelibError
+from warehouse.forking import Forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +53,36 @@ LOCK_LOST = (
 )
 
 
+# What dbt says of each model alike when the database is gone or its disk is full: the user needs it once.
+DATABASE_FAILED = re.compile(
+    r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
+)
+
+_COMMAND = [sys.executable, "-P", "-m", "warehouse.dbt_process"]
+
+
 def command(*scope: str) -> list[str]:
     """What to put before dbt's arguments. Without the working folder in Python's path: dbt's is full of common names."""
-    return [sys.executable, "-P", "-m", "warehouse.dbt_process", *scope]
+    return [*_COMMAND, *scope]
+
+
+def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str] | Forked":
+    """Start such a command in the project's folder; what it says comes out of its `stdout`."""
+    own = list(command[: len(_COMMAND)]) == _COMMAND
+    if own and _parsed is not None and _parsed.fingerprint == standing.fingerprint():
+        manifest = _parsed.manifest
+        return Forked(lambda: main(command[len(_COMMAND) :], manifest), settings.dbt_project(), environment)
+    return subprocess.Popen(
+        command,
+        cwd=settings.dbt_project(),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def folder() -> "Path":
@@ -70,6 +103,11 @@ def refusal(text: str) -> str | None:
     """
     found = re.search(rf"^(?:Compilation Error in operation .*\n\s*refused: |{_FAILED})(.+)$", text, re.MULTILINE)
     return None if found is None else found[1].strip()
+
+
+def may_pass(text: str) -> bool:
+    """Whether what a failed run said is of the database, which may be there again by itself, and not of models or data."""
+    return DATABASE_FAILED.search(text) is not None or LOCK_LOST.removeprefix(_FAILED) in text
 
 
 @contextlib.contextmanager
@@ -116,13 +154,20 @@ def _arguments(given: list[str]) -> list[str]:
     arguments = given[len(scope) :]
     os.environ.pop(standing.EVERYTHING, None)
     if scope and standing.dbt_is_as_written():
-        project = standing.fingerprint() + (" untested" if UNTESTED in scope else "")
-        os.environ[standing.EVERYTHING] = project
+        tested = standing.fingerprint()
+        # What stands tested stands for a run without tests too, and goes on to.
+        candidates = [tested, f"{tested} untested"] if UNTESTED in scope else [tested]
+        project, left_out = candidates[-1], list[str]()
         if OF_CHANGES in scope:
             from warehouse.database import connect
 
             with contextlib.closing(connect("velib build", autocommit=True)) as connection:
-                arguments += standing.to_leave_out(connection, project)
+                for candidate in candidates:
+                    if left_out := standing.to_leave_out(connection, candidate):
+                        project = candidate
+                        break
+        os.environ[standing.EVERYTHING] = project
+        arguments += left_out
     return arguments
 
 
@@ -146,7 +191,52 @@ def _dbt() -> Callable[..., NoReturn]:
     return cast("Callable[..., NoReturn]", cli)
 
 
-def main() -> NoReturn:
+@dataclass(frozen=True)
+class _Parsed:
+    """The project as dbt has read it."""
+
+    fingerprint: str
+    manifest: Any
+
+
+class _BusyError(Exception):
+    """Somebody else has dbt's files."""
+
+
+# What this process has parsed; its forks have it too.
+_parsed: _Parsed | None = None
+
+
+def warm_up() -> bool:
+    """Import dbt and parse the project, for the forks to come. False when what was parsed is another project by now."""
+    global _parsed
+    fingerprint = standing.fingerprint()
+    if _parsed is not None:
+        return _parsed.fingerprint == fingerprint
+    _dbt()
+    from dbt.cli.main import dbtRunner
+
+    def give_up() -> None:
+        raise _BusyError
+
+    own = folder()
+    places = {"project-dir": settings.dbt_project(), "profiles-dir": settings.dbt_project()}
+    places |= {"target-path": own / "target", "log-path": own / "logs"}
+    # Another build of this home has dbt's files: whoever asks for the next one must not wait for that here.
+    with contextlib.suppress(_BusyError), files.locked(own / "lock", give_up):
+        done = dbtRunner().invoke(
+            [
+                *("--quiet", "--log-level-file", "none", "--no-write-json", "parse"),
+                *(part for name, place in places.items() for part in (f"--{name}", str(place))),
+            ]
+        )
+        if done.success:
+            _parsed = _Parsed(fingerprint, done.result)
+    return True
+
+
+def main(given: Sequence[str] | None = None, manifest: Any = None) -> NoReturn:
+    """dbt with these arguments (else the command line's), on the project as it was parsed (else as dbt reads it)."""
     said: list[str] = []
 
     def say_once() -> None:
@@ -159,8 +249,8 @@ def main() -> NoReturn:
             os.environ[HOLDER] = str(held.enter_context(build_lock(say_once)))
             folder().mkdir(parents=True, exist_ok=True)
             held.enter_context(files.locked(folder() / "lock", say_once))
-            sys.argv = ["dbt", *_arguments(sys.argv[1:])]
-            _dbt()(prog_name="dbt")
+            sys.argv = ["dbt", *_arguments(list(sys.argv[1:] if given is None else given))]
+            _dbt()(prog_name="dbt", obj={"manifest": manifest} if manifest is not None else None)
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")
     raise AssertionError("dbt's command line ends with SystemExit")

@@ -28,6 +28,16 @@ with open(os.environ["NOTES"], "a") as notes:
 print(sys.argv[1], "says: done", flush=True)
 exec(os.environ.get("DO_" + sys.argv[1].upper(), ""))
 """
+# The process that forks, of which each fork is such a stand-in.
+WARM = f"""
+import sys
+from warehouse import warm
+def stand_in(arguments, imported):
+    sys.argv = ["velib", *arguments]
+    exec({STAND_IN!r}, {{}})
+warm._verb, warm._prepare = stand_in, lambda *_: True
+warm.main()
+"""
 HOUR = "feed=a/date=2026-06-02/hour=08"
 
 
@@ -44,6 +54,9 @@ class Followings:
     def make(self, build: bool = True, afterwards: Callable[[], object] | None = None) -> Following:
         command = (sys.executable, "-S", "-c", STAND_IN)
         return Following(self.landing, self.backlog, self.events, build, command, ["SECRET_TOKEN"], afterwards)
+
+    def repeat(self) -> None:
+        self.following.repeat((sys.executable, "-P", "-c", WARM))
 
     def land(self, folder: str, name: str = "a.json.gz") -> None:
         self.backlog.add(folder)
@@ -147,6 +160,30 @@ def test_a_child_that_was_killed(it: Followings, monkeypatch: pytest.MonkeyPatch
     assert list(it.backlog.take()) == [HOUR]
 
 
+def test_passes_that_follow_one_another(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In forks, which differ in nothing; and tested now and then, or until the tests pass."""
+    monkeypatch.setenv("DO_BUILD", "sys.exit(os.path.exists(os.environ['NOTES'] + '.bad'))")
+    bad = it.notes.with_suffix(".bad")
+    bad.touch()
+    it.repeat()
+    asked = []
+    for number in range(4):
+        it.land(HOUR, f"{number}.json.gz")
+        assert it.following.run() == Followed(0, int(bad.exists()))
+        asked += [asked for asked in it.asked() if asked[0] == "build"]
+        bad.unlink(missing_ok=True)
+        if number == 2:
+            monkeypatch.setattr(following, "TESTS_EVERY", 0.0)
+    assert asked == [["build"], ["build"], ["build", "--no-tests"], ["build"]]
+    assert it.said()[:2] == [
+        'info event=load said="load says: done"',
+        'error event=build_failed said="build says: done" exit_code=1',
+    ]
+    it.following.end()
+    it.land(HOUR, "late.json.gz")
+    assert it.following.run().exit_code == 1, "nothing is started after the end"
+
+
 def until(holds: Callable[[], bool]) -> None:
     """Wait for what another process does."""
     for _ in range(2000):
@@ -157,7 +194,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_the_end_takes_all_that_was_started(it: Followings, monkeypatch: pytest.MonkeyPatch, stubborn: bool) -> None:
+@pytest.mark.parametrize("warm", [False, True])
+def test_the_end_takes_all_that_was_started(
+    it: Followings, monkeypatch: pytest.MonkeyPatch, stubborn: bool, warm: bool
+) -> None:
     """Also what the child has started itself, as build has dbt; also when it does not listen."""
     if stubborn:
         monkeypatch.setattr(following, "_ENDINGS", ((signal.SIGINT, 0.1), (signal.SIGKILL, 5.0)))
@@ -167,6 +207,8 @@ def test_the_end_takes_all_that_was_started(it: Followings, monkeypatch: pytest.
         "DO_LOAD", f"{both} open(os.environ['NOTES'] + '.pid', 'w').write(f'{{child.pid}}\\n'); time.sleep(99)"
     )
     it.land(HOUR)
+    if warm:
+        it.repeat()
     results: list[Followed] = []
     thread = threading.Thread(target=lambda: results.append(it.following.run()))
     thread.start()

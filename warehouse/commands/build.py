@@ -1,8 +1,6 @@
 """`velib build`: dbt on the warehouse, with a progress bar instead of its log, and one closing line."""
 
 import json
-import re
-import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -18,10 +16,6 @@ _TAIL = 40
 # How a model or a test can end, in dbt's words.
 _GOOD = ("success", "pass", "warn")
 _BAD = ("error", "fail", "skipped", "partial success", "runtime error")
-# What dbt says of each model alike when the database is gone or its disk is full: the user needs it once.
-_DATABASE_FAILED = re.compile(
-    r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
-)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -82,7 +76,7 @@ def _in_one_line(run: _Run) -> str | None:
         return refusal
     if run.code < 0:
         return f"dbt was killed by signal {-run.code} (out of memory?); what it had built counts, run it again for the rest"
-    if found := _DATABASE_FAILED.search(said):
+    if found := dbt_process.DATABASE_FAILED.search(said):
         return f"the database failed: {found[0].strip()}; what was built counts, run it again for the rest"
     return None
 
@@ -117,17 +111,8 @@ def _run(command: Sequence[str]) -> _Run:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    process = subprocess.Popen(
-        command,
-        cwd=settings.dbt_project(),
-        env=settings.child_environment({"DBT_PROFILES_DIR": str(settings.dbt_project())}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+    environment = settings.child_environment({"DBT_PROFILES_DIR": str(settings.dbt_project())})
+    process = dbt_process.start(command, environment)
     assert process.stdout is not None
     with process, Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the models", total=None)
@@ -148,6 +133,7 @@ def _run(command: Sequence[str]) -> _Run:
                 progress.update(
                     task, total=data["total"], completed=data["index"] - 1, description="building and testing"
                 )
+    assert process.returncode is not None
     run.code, run.seconds = process.returncode, time.monotonic() - started
     if run.code != 0 and not run.problems:
         run.problems = list(tail)
