@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion.refresh import RefreshTime, refresh_times
-from ingestion.status import FeedStatus, WarehouseStatus, warehouse_status
+from ingestion.status import FeedStatus, Gap, WarehouseStatus, warehouse_status
 from warehouse import settings
 
 if TYPE_CHECKING:
@@ -160,9 +160,14 @@ def _is_silent(feed: FeedStatus, now: datetime) -> bool:
     return _is_live(feed) and allowed < now - feed.newest_at <= _ARCHIVED
 
 
-def _gaps(seen: Seen) -> Line:
+def gaps_of_late(seen: Seen) -> list[Gap]:
+    """The gaps that ended in the window."""
     since = seen.at - WINDOW
-    lately = [gap for feed in seen.warehouse.feeds for gap in feed.gaps if gap.to_at > since]
+    return [gap for feed in seen.warehouse.feeds for gap in feed.gaps if gap.to_at > since]
+
+
+def _gaps(seen: Seen) -> Line:
+    lately = gaps_of_late(seen)
     count = sum(feed.gap_count for feed in seen.warehouse.feeds)
     said = f"none over {span(_GAP)} in {span(WINDOW)}"
     if lately:

@@ -1,6 +1,7 @@
 """`velib ui`: Dagster's web interface and daemon on this machine. Cheap to import: `velib --help` imports it."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,10 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 2
+    # Runs that load or build wait for one another in the queue, and a backfill lets the live feed go first.
+    tag_concurrency_limits:
+      - key: velib/writes
+        limit: 1
 run_monitoring:
   enabled: true
 retention:
@@ -30,7 +35,7 @@ retention:
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where it listens.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Which address it listens on.")
 def ui(port: int, host: str) -> None:
-    """Open Dagster: the assets, their checks, the runs. Ends with Ctrl-C.
+    """Open Dagster: the assets, their checks, the runs. Ends with Ctrl-C, or with SIGTERM.
 
     Files in the landing zone ($VELIB_LANDING, else `landing` in the warehouse's home) are loaded and built as they land.
     """
@@ -48,6 +53,9 @@ def ui(port: int, host: str) -> None:
     (settings.velib_home() / "landing").mkdir(exist_ok=True)
     click.echo(f"Dagster will be at http://{host}:{port} in some 15 seconds; Ctrl-C ends it")
     sys.stdout.flush()
+    # What a shell that is not interactive starts in the background ignores Ctrl-C, Dagster goes by that for SIGTERM too, and
+    # its children by what it does.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.chdir(settings.project_root())
     environment = settings.child_environment({"DAGSTER_HOME": str(home)})
     arguments = [str(program), *arguments_of_dev(host, port)]

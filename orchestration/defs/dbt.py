@@ -10,6 +10,7 @@ from orchestration.lib.dbt_arguments import build_arguments
 from orchestration.lib.dbt_manifest import checks_tagged, load_manifest
 from orchestration.lib.dbt_translator import LayerTranslator
 from orchestration.lib.resources import Dbt, Warehouse
+from orchestration.lib.runs import RETRIES
 from orchestration.lib.table_metadata import with_table_metadata
 
 _project, _manifest = load_manifest()
@@ -21,7 +22,13 @@ class DbtBuildConfig(dg.Config):
     full_refresh: bool = False
 
 
-@dbt_assets(manifest=_manifest, project=_project, dagster_dbt_translator=LayerTranslator(), name="dbt_build")
+@dbt_assets(
+    manifest=_manifest,
+    project=_project,
+    dagster_dbt_translator=LayerTranslator(),
+    name="dbt_build",
+    retry_policy=RETRIES,
+)
 def models(context: dg.AssetExecutionContext, config: DbtBuildConfig, dbt: Dbt, warehouse: Warehouse) -> Iterator[Any]:
     arguments = build_arguments(full_refresh=config.full_refresh)
     with warehouse.connect() as connection, dbt.stream(arguments, context, connection) as events:

@@ -1,30 +1,53 @@
-"""The job that keeps the warehouse up to date, the one that tests all of its history, the one that cleans up, and the schedules."""
+"""The jobs that keep the warehouse up to date, the one that tests all of its history, the one that cleans up, and the schedules."""
 
 import dagster as dg
 
-from orchestration.defs import dbt, raw
-from orchestration.lib.runs import unless_under_way
+from orchestration.defs import collecting, dbt, raw
+from orchestration.lib.runs import has_succeeded, run_tags, unless_under_way
+
+# Left out here and not on dbt's command line: a check that is planned and not run loses the result it had.
+_LOADED_AND_BUILT = (
+    dg.AssetSelection.all()
+    - dg.AssetSelection.checks(*dbt.full_data_tests)
+    - dg.AssetSelection.assets(raw.dead_rows, raw.archive, collecting.poll)
+)
 
 load_and_build = dg.define_asset_job(
     "load_and_build",
-    # Left out here and not on dbt's command line: a check that is planned and not run loses the result it had.
-    selection=dg.AssetSelection.all()
-    - dg.AssetSelection.checks(*dbt.full_data_tests)
-    - dg.AssetSelection.assets(raw.dead_rows),
+    selection=_LOADED_AND_BUILT,
     description="Load what is new in the landing zone, build the marts from it, run the data tests but those tagged full.",
+    tags=run_tags(priority=10, hours=12),
+)
+
+poll_load_and_build = dg.define_asset_job(
+    "poll_load_and_build",
+    selection=_LOADED_AND_BUILT | dg.AssetSelection.assets(collecting.poll),
+    description="Ask the feeds, write what they answer into the landing zone, and go on as load_and_build does.",
+    tags=run_tags(priority=10, hours=12),
+)
+
+backfill = dg.define_asset_job(
+    "backfill",
+    selection=dg.AssetSelection.assets(raw.archive),
+    description="Load an archive, day by day. Between two of its runs the live feed is loaded and built, these days with it.",
+    tags=run_tags(priority=-10, hours=12),
 )
 
 full_data_tests = dg.define_asset_job(
     "full_data_tests",
     selection=dg.AssetSelection.checks(*dbt.data_tests),
     description="Run all data tests, those tagged full too, which read all of history. Builds nothing.",
+    tags=run_tags(priority=0, hours=6),
 )
 
 clean = dg.define_asset_job(
     "clean",
     selection=dg.AssetSelection.assets(raw.dead_rows),
     description="Remove the rows that killed loads left. Waits for a load that is under way.",
+    tags=run_tags(priority=0, hours=1),
 )
+
+LIVE = (load_and_build.name, poll_load_and_build.name)
 
 
 @dg.schedule(
@@ -35,7 +58,18 @@ clean = dg.define_asset_job(
     description="For a landing zone whose files cannot be watched. Off by default: the sensor landing_files is on.",
 )
 def every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    return unless_under_way(context.instance, load_and_build.name)
+    return unless_under_way(context.instance, *LIVE)
+
+
+@dg.schedule(
+    name="poll_every_quarter_of_an_hour",
+    job=poll_load_and_build,
+    cron_schedule="*/15 * * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Collects the feeds of poll.toml. Off by default. From 5 minutes on; for less, run `velib poll --every 1m`.",
+)
+def poll_every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    return unless_under_way(context.instance, *LIVE)
 
 
 @dg.schedule(
@@ -47,3 +81,16 @@ def every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunReq
 )
 def hourly_clean(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     return unless_under_way(context.instance, clean.name)
+
+
+@dg.schedule(
+    name="daily_full_data_tests",
+    job=full_data_tests,
+    cron_schedule="41 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="All data tests, at night (UTC): builds wait meanwhile. Not before something was built.",
+)
+def daily_full_data_tests(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    if not has_succeeded(context.instance, *LIVE):
+        return dg.SkipReason("nothing has been built from here yet")
+    return unless_under_way(context.instance, full_data_tests.name)

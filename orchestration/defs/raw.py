@@ -1,18 +1,27 @@
-"""The raw schema as assets: one call of `ingestion.load`, which fills all of its tables at once, and one of `ingestion.clean`."""
+"""The raw schema as assets: calls of `ingestion.load`, which fills all of its tables at once, and one of `ingestion.clean`."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs import landing
+from orchestration.lib.archive import paths_of_days
+from orchestration.lib.feed_checks import CHECKS, feed_checks
 from orchestration.lib.landing_zone import LandingZone
 from orchestration.lib.layers import OWNERS, layer_tags
 from orchestration.lib.load_report import ProgressLog, metadata_by_table, quarantine_check
+from orchestration.lib.plots import snapshots_by_day
 from orchestration.lib.resources import Warehouse
+from orchestration.lib.runs import RETRIES
 from orchestration.lib.table_metadata import describe
 
 GROUP = "raw"
+SNAPSHOTS = dg.AssetKey([GROUP, "snapshots"])
+
+# Collectors run every 15 minutes or oftener, and files that land are loaded within a minute.
+_FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=24))
 
 _TABLES = {
     "snapshots": "One row a snapshot and load.",
@@ -28,12 +37,17 @@ _TABLES = {
 def _spec(table: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         [GROUP, table],
-        deps=[landing.snapshots.key],
+        deps=[
+            landing.snapshots.key,
+            landing.POLL,
+        ],  # of the latter too: within a run, the order follows from direct ones
         description=_TABLES[table],
         group_name=GROUP,
         kinds={"postgres"} if table in ("quarantined_files", "duplicate_files", "loads") else {"dlt", "postgres"},
         tags=layer_tags(GROUP),
         owners=OWNERS,
+        # For a live feed. Of an archive it says, rightly, that nothing has come since.
+        freshness_policy=_FRESH if table == "snapshots" else None,
     )
 
 
@@ -45,8 +59,10 @@ def _spec(table: str) -> dg.AssetSpec:
             "quarantine_not_growing",
             asset=[GROUP, "quarantined_files"],
             description="This load sent no file to quarantine. A warning: the files that can be read count all the same.",
-        )
+        ),
+        *(dg.AssetCheckSpec(name, asset=SNAPSHOTS, description=what) for name, what in CHECKS.items()),
     ],
+    retry_policy=RETRIES,
 )
 def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehouse: Warehouse) -> Iterator[Any]:
     from ingestion.load import LoadSummary, load
@@ -56,10 +72,37 @@ def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehou
     summary = load(paths, on_listed=progress.listed, on_progress=progress.settled) if paths else LoadSummary()
     reported = metadata_by_table(summary)
     with warehouse.connect() as connection:
+        checks = list(feed_checks(connection, SNAPSHOTS))
+        reported["snapshots"] |= snapshots_by_day(connection)
         for table in _TABLES:
             metadata = {**describe(connection, GROUP, table), **reported.get(table, {})}
             yield dg.MaterializeResult([GROUP, table], metadata=metadata)
     yield quarantine_check(summary)
+    yield from checks
+
+
+@dg.asset(
+    key=[GROUP, "archive"],
+    deps=[landing.snapshots.key],
+    partitions_def=dg.DailyPartitionsDefinition(start_date="2014-01-01", timezone="UTC"),
+    description=(
+        "The days of an archive ($VELIB_ARCHIVE, else the landing zone), to be loaded a day a run: by the date= folder of a file,"
+        " else by the day in its name. What it loads goes into the tables of raw; the next build builds it."
+    ),
+    group_name=GROUP,
+    kinds={"dlt", "postgres"},
+    tags=layer_tags(GROUP),
+    owners=OWNERS,
+    retry_policy=RETRIES,
+)
+def archive(context: dg.AssetExecutionContext, landing_zone: LandingZone) -> dg.MaterializeResult[None]:
+    from ingestion.load import LoadSummary, load
+
+    paths = paths_of_days(landing_zone.archive(), list(context.partition_keys))
+    progress = ProgressLog(context.log.info)
+    summary = load(paths, on_listed=progress.listed, on_progress=progress.settled) if paths else LoadSummary()
+    reported = metadata_by_table(summary)
+    return dg.MaterializeResult(metadata=reported["snapshots"] | reported["quarantined_files"])
 
 
 @dg.asset(
@@ -70,6 +113,7 @@ def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehou
     kinds={"postgres"},
     tags=layer_tags(GROUP),
     owners=OWNERS,
+    retry_policy=RETRIES,
 )
 def dead_rows(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
     from ingestion.catalog import errors_in_one_line

@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from orchestration.defs import landing
-from orchestration.defs.jobs import load_and_build
+from orchestration.defs.jobs import LIVE, load_and_build
 from orchestration.lib.landing_cursor import Cursor, decide
 from orchestration.lib.landing_zone import LandingZone
 from orchestration.lib.runs import is_under_way, outcome
@@ -19,12 +19,12 @@ from orchestration.lib.runs import is_under_way, outcome
     description="Starts load_and_build when files of the landing zone are new or changed, and again after a failed run.",
 )
 def landing_files(context: dg.SensorEvaluationContext, landing_zone: LandingZone) -> dg.SensorResult | dg.SkipReason:
-    if is_under_way(context.instance, load_and_build.name):
+    if is_under_way(context.instance, *LIVE):
         return dg.SkipReason("a run is under way")
     before = Cursor.read(context.cursor)
     state = landing_zone.scan()
     last = outcome(context.instance, load_and_build.name, before.run_key)
-    decision = decide(before, state.fingerprint, state.files > 0, last, time.time())
+    decision = decide(before, state.fingerprint, state.has_files, last, time.time())
     cursor = decision.cursor.write()
     if not decision.start:
         return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)

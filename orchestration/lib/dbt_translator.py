@@ -1,6 +1,7 @@
 """How a dbt node becomes an asset: its group is its layer. Everything else is dagster-dbt's own way."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,11 @@ from orchestration.lib.layers import OWNERS, layer_tags
 
 # Below dbt_project/models there is a folder for each of these; seeds are staged with the sources.
 LAYERS = ("staging", "intermediate", "mart", "compat")
+
+
+# What tells best whether the marts are up to date: of a live feed each build makes it anew.
+LIVE = ("fct_refresh",)
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=24))
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -25,6 +31,7 @@ class LayerTranslator(DagsterDbtTranslator):
             owners=spec.owners or OWNERS,
             tags={**spec.tags, **layer_tags(layer)},
             kinds={"dbt", "postgres", *materialization_kind(node)},
+            freshness_policy=FRESH if node["name"] in LIVE else None,
         )
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import dagster as dg
 
 from ingestion import object_store
-from ingestion.landing import LISTED, LandingFile, list_files
+from ingestion.landing import LandingFile, list_files
+from orchestration.lib.quiet_folders import divide, has_files
 from warehouse import settings
 
 LANDING = "VELIB_LANDING"
+ARCHIVE = "VELIB_ARCHIVE"
 SEPARATOR = ","
 
 
@@ -28,6 +30,11 @@ class LandingState:
     bytes: int
     newest_modified_ns: int | None
     newest_path: str | None
+    quiet_folders: int = 0
+
+    @property
+    def has_files(self) -> bool:
+        return self.files > 0 or self.quiet_folders > 0
 
     def metadata(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"files": self.files, "bytes": self.bytes}
@@ -35,6 +42,8 @@ class LandingState:
             shown["newest_file_written_at"] = dg.MetadataValue.timestamp(
                 datetime.fromtimestamp(self.newest_modified_ns / 1e9, UTC)
             )
+        if self.quiet_folders:
+            shown["folders_of_past_days"] = self.quiet_folders  # whose files are not counted
         if self.newest_path is not None:
             shown["newest_file"] = self.newest_path
         return shown
@@ -47,25 +56,34 @@ class LandingZone(dg.ConfigurableResource):
     """
 
     def paths(self) -> list[str]:
-        configured = [path.strip() for path in os.environ.get(LANDING, "").split(SEPARATOR) if path.strip()]
-        if configured:
+        if configured := _configured(LANDING):
             return configured
         default = settings.velib_home() / "landing"
         default.mkdir(parents=True, exist_ok=True)
         return [str(default)]
+
+    def archive(self) -> list[str]:
+        """$VELIB_ARCHIVE: what is loaded day by day; else the landing zone."""
+        return _configured(ARCHIVE) or self.paths()
 
     def paths_with_files(self) -> list[str]:
         """The paths without the folders that hold no snapshot yet: nothing to load is no error here."""
         return [path for path in self.paths() if not _is_empty_folder(path)]
 
     def scan(self) -> LandingState:
-        paths = self.paths_with_files()
-        return summarise(list_files(paths) if paths else [])
+        divided = divide(self.paths_with_files(), datetime.now(UTC).date())
+        return summarise(list_files(divided.to_list) if divided.to_list else [], divided.quiet)
 
 
-def summarise(files: Sequence[LandingFile]) -> LandingState:
-    """Any file that comes, goes, grows or is written anew makes another fingerprint."""
+def _configured(variable: str) -> list[str]:
+    return [path.strip() for path in os.environ.get(variable, "").split(SEPARATOR) if path.strip()]
+
+
+def summarise(files: Sequence[LandingFile], quiet: Sequence[tuple[str, int]] = ()) -> LandingState:
+    """Any file that comes, goes, grows or is written anew makes another fingerprint, and so does any change of a quiet folder."""
     digest = hashlib.blake2b(digest_size=16)
+    for path, modified_ns in quiet:
+        digest.update(f"{path}\0{modified_ns}\n".encode())
     for file in files:
         digest.update(f"{file.path}\0{file.size}\0{file.modified_ns}\n".encode())
     newest = max(files, key=lambda file: (file.modified_ns or 0, file.path), default=None)
@@ -75,11 +93,12 @@ def summarise(files: Sequence[LandingFile]) -> LandingState:
         bytes=sum(file.size for file in files),
         newest_modified_ns=newest.modified_ns if newest else None,
         newest_path=newest.path if newest else None,
+        quiet_folders=len(quiet),
     )
 
 
 def _is_empty_folder(path: str) -> bool:
-    """True for a folder without snapshot files. Ends at the first file found, so it costs nothing where there are many."""
+    """True for a folder without snapshot files."""
     if object_store.is_object(path):
         try:
             return not glob.has_magic(path) and not object_store.has_objects(f"{path.rstrip('/')}/")
@@ -88,5 +107,4 @@ def _is_empty_folder(path: str) -> bool:
     folder = Path(path.removeprefix("file://"))
     if "://" in str(folder) or not folder.is_dir():
         return False
-    names = (name for _, _, names in os.walk(folder) for name in names)
-    return not any(name.endswith(LISTED) and not name.startswith(".") for name in names)
+    return not has_files(folder)

@@ -58,8 +58,11 @@ class Dbt(dg.ConfigurableResource):
             yield invocation.stream()
         except DagsterDbtError as error:
             if refusal := dbt_process.refusal(str(error)):
-                raise dg.Failure(refusal) from None
-            raise
+                raise dg.Failure(refusal, allow_retries=dbt_process.may_pass(refusal)) from None
+            if dbt_process.may_pass(str(error)):
+                raise
+            # A model or a data test: the same again would come to the same.
+            raise dg.Failure(str(error), allow_retries=False) from None
         finally:
             if invocation.process.poll() is None:
                 invocation.process.terminate()

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from orchestration.lib.plots import trips_by_day
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # In the planner's units. A table of a million rows costs some 20,000; counting it takes about 50 ms.
 COUNT_UP_TO_COST = 20_000
+
+_PLOTTED = {"kpi_trips_daily": trips_by_day}
 
 _RELATION = """
     select c.oid::regclass::text, c.relkind in ('r', 'p')
@@ -77,6 +81,8 @@ def with_table_metadata(events: Iterable[Any], connection: "Connection", manifes
         # The mart's views are plain ones; those of compat unfold every snapshot, and the planner has no idea how far.
         count_views = node["schema"] == "mart"
         found = describe(connection, node["schema"], node["alias"], descriptions, count_views)
+        if node["alias"] in _PLOTTED:
+            found |= _PLOTTED[node["alias"]](connection)
         yield event.with_metadata({**event.metadata, **found})
 
 

@@ -1,30 +1,40 @@
 """The code location: it loads out of nothing, its graph is the pinned one, and its sensor starts what it should, once."""
 
 import json
+import signal
 import subprocess
 import sys
+import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from asset_graph import SNAPSHOT
 from click.testing import CliRunner
 from dagster_dbt.asset_utils import _SELECTION_ARGS_THRESHOLD
 
 from ingestion.extract import Quarantined
-from ingestion.landing import LandingFile
+from ingestion.landing import LandingFile, list_files
 from ingestion.load import LoadSummary
 from orchestration import commands
 from orchestration.defs.sensors import landing_files
+from orchestration.lib.archive import paths_of_days
+from orchestration.lib.collecting import Ticked, tick
 from orchestration.lib.dbt_arguments import build_arguments
 from orchestration.lib.dbt_manifest import load_manifest, newest_change, with_homes_for_singular_tests
+from orchestration.lib.feed_checks import CHECKS
 from orchestration.lib.landing_cursor import RETRY_SECONDS, RETRY_SECONDS_MAX, Cursor, Outcome, decide
 from orchestration.lib.landing_zone import LandingZone, summarise
 from orchestration.lib.load_report import SHOWN_FILES, ProgressLog, metadata_by_table, quarantine_check
-from orchestration.lib.runs import RUN_KEY_TAG
+from orchestration.lib.plots import bars
+from orchestration.lib.quiet_folders import divide
+from orchestration.lib.runs import RUN_KEY_TAG, WRITES
 from warehouse import settings
 from warehouse.cli import velib
+from warehouse.errors import VelibError
 
 # Whoever looks for a database while the code is loaded is caught here.
 _OFFLINE = """
@@ -109,11 +119,13 @@ def test_the_jobs_leave_out_and_run_the_full_data_tests() -> None:
     assert others
     graph = defs.get_repository_def().asset_graph
     assets, checks = selected("load_and_build")
-    cleaning = {dg.AssetKey(["raw", "dead_rows"])}
-    assert assets >= graph.materializable_asset_keys - cleaning
-    assert not assets & cleaning
-    assert selected("clean")[0] == cleaning
-    assert {key.name for key in checks} == others | {"quarantine_not_growing"}
+    apart = {name: dg.AssetKey(name.split("/")) for name in ("raw/dead_rows", "raw/archive", "landing/poll")}
+    assert assets >= graph.materializable_asset_keys - set(apart.values())
+    assert not assets & set(apart.values())
+    assert selected("clean")[0] == {apart["raw/dead_rows"]}
+    assert selected("backfill")[0] == {apart["raw/archive"]}
+    assert selected("poll_load_and_build") == (assets | {apart["landing/poll"]}, checks)
+    assert {key.name for key in checks} == others | {"quarantine_not_growing", *CHECKS}
     assets, all_checks = selected("full_data_tests")
     assert assets == set()
     assert {key.name for key in all_checks} == full | others
@@ -131,6 +143,35 @@ def test_the_cleaning_does_not_queue_up() -> None:
         assert isinstance(hourly_clean(context), dg.RunRequest)
         instance.add_run(dg.DagsterRun(job_name="clean", status=dg.DagsterRunStatus.STARTED))
         assert isinstance(hourly_clean(context), dg.SkipReason), "one that waits for a load is enough"
+
+
+def test_the_full_data_tests_wait_until_something_is_built() -> None:
+    from orchestration.defs.jobs import daily_full_data_tests
+
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(instance)
+        assert isinstance(daily_full_data_tests(context), dg.SkipReason)
+        instance.add_run(dg.DagsterRun(job_name="load_and_build", status=dg.DagsterRunStatus.SUCCESS))
+        assert isinstance(daily_full_data_tests(context), dg.RunRequest)
+
+
+def test_no_two_runs_write_at_a_time_and_the_live_feed_goes_first() -> None:
+    from dagster._core.instance.config import dagster_instance_config
+
+    from orchestration.definitions import defs
+
+    tags = {job.name: job.tags for job in defs.get_repository_def().get_all_jobs() if not job.name.startswith("__")}
+    assert all(each[WRITES] and int(each["dagster/max_runtime"]) >= 3600 for each in tags.values())
+    priority = {name: int(each["dagster/priority"]) for name, each in tags.items()}
+    assert priority["backfill"] == min(priority.values())
+    assert priority["load_and_build"] == priority["poll_load_and_build"] == max(priority.values())
+
+    with tempfile.TemporaryDirectory() as home:
+        config, _ = dagster_instance_config(str(commands.prepare_home(Path(home))))
+        limits = {"key": WRITES, "limit": 1}
+        assert config["concurrency"]["runs"]["tag_concurrency_limits"] == [limits]
+        compose = (settings.project_root() / "docker" / "dagster" / "dagster.yaml").read_text()
+        assert yaml.safe_load(compose)["run_coordinator"]["config"]["tag_concurrency_limits"] == [limits]
 
 
 def test_a_singular_test_of_several_models_is_a_check_of_the_first() -> None:
@@ -201,6 +242,69 @@ def test_every_change_of_the_files_shows_in_the_fingerprint() -> None:
     assert len({summarise(each).fingerprint for each in states}) == len(states)
     assert summarise([a, b]) == summarise([a, b])
     assert (summarise([a, b]).newest_path, summarise([a, b]).bytes) == ("/b.json", 3)
+
+
+def put(path: Path) -> Path:
+    """As collectors write: under another name first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.tmp")
+    partial.write_text("[]")
+    partial.rename(path)
+    return path
+
+
+def test_past_days_are_not_listed_and_what_changes_in_them_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    today = date(2026, 6, 30)
+    old = put(tmp_path / "feed=a/date=2026-06-01/hour=08/a_20260601T080000Z.json")
+    put(tmp_path / "feed=a/date=2026-06-30/hour=08/a_20260630T080000Z.json")
+    put(tmp_path / "other/o_20260601_080000.json")
+    put(tmp_path / "loose_20260601_080000.json")
+    put(tmp_path / ".unfinished/a_20260630T080100Z.json")
+    (tmp_path / "feed=empty" / "date=2026-06-30").mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+
+    def state() -> str:
+        found = divide([str(tmp_path)], today)
+        return summarise(list_files(found.to_list), found.quiet).fingerprint
+
+    found = divide([str(tmp_path), "s3://bucket/x"], today)
+    names = [path.removeprefix(f"{tmp_path}/") for path in found.to_list]
+    assert names == ["feed=a/date=2026-06-30", "loose_20260601_080000.json", "other", "s3://bucket/x"]
+    assert [Path(path).name for path, _ in found.quiet] == ["date=2026-06-01", "hour=08"]
+    assert divide([str(tmp_path / "other")], today).to_list == [str(tmp_path / "other")]
+
+    states = [state()]
+    assert state() == states[0]
+    for change in (
+        lambda: put(old.with_name("a_20260601T080100Z.json")),
+        lambda: put(tmp_path / "feed=a/date=2026-06-01/hour=09/a_20260601T090000Z.json"),
+        lambda: put(tmp_path / "feed=a/date=2026-06-02/hour=09/a_20260602T090000Z.json"),
+        lambda: put(tmp_path / "feed=a/date=2026-06-30/hour=08/a_20260630T080200Z.json"),
+        lambda: put(tmp_path / "feed=b/date=2026-06-01/hour=08/b_20260601T080000Z.json"),
+        lambda: put(old),
+        old.unlink,
+    ):
+        change()
+        states.append(state())
+    assert len(set(states)) == len(states)
+
+
+def test_the_files_of_a_day_of_an_archive(tmp_path: Path) -> None:
+    wanted = [
+        put(tmp_path / "feed=a/date=2026-06-01/hour=08/x.json").parent.parent,
+        put(tmp_path / "flat/response_20260601_080000_CEST.json.gz"),
+        put(tmp_path / "r_20260602T080000Z.json"),
+    ]
+    put(tmp_path / "feed=a/date=2026-06-03/hour=08/a_20260601T080000Z.json")
+    put(tmp_path / "r_1202606010_080000.json")
+    put(tmp_path / "r_20260601_080000.txt")
+    (tmp_path / "feed=b/date=2026-06-01").mkdir(parents=True)
+    assert paths_of_days([str(tmp_path)], ["2026-06-01", "2026-06-02"]) == sorted(map(str, wanted))
+    for nowhere in ("s3://bucket/x", str(tmp_path / "none")):
+        with pytest.raises(VelibError, match="loaded by day from a folder"):
+            paths_of_days([nowhere], ["2026-06-01"])
 
 
 # --- the sensor ------------------------------------------------------------------------------------------------------
@@ -367,6 +471,26 @@ def test_a_long_load_says_now_and_then_how_far_it_is() -> None:
     assert lines == ["5,000 files in the landing zone", "2,000 of 5,000 files", "4,000 of 5,000 files"]
 
 
+def test_a_plot_has_a_bar_for_each_day_that_has_any() -> None:
+    svg = bars([(date(2026, 6, 1), 10), (date(2026, 6, 3), 5)])
+    assert svg.count("<rect") == 2
+    assert 'height="120.0"><title>2026-06-01: 10' in svg
+    assert 'height="60.0"><title>2026-06-03: 5' in svg
+    assert "at most 10 a day" in svg
+
+
+def test_a_tick_from_dagster() -> None:
+    lines: list[str] = []
+    say = "print('time=… level=info event=landed feed=a file=x bytes=12 entries=3'); print('event=failed feed=b')"
+    found = tick(lines.append, [sys.executable, "-c", f"{say}; raise SystemExit(1)"])
+    assert found == Ticked((("a", 12),), 1, "event=failed feed=b")
+    assert found.failure is None, "a feed that does not answer is a gap, where others do"
+    assert found.metadata() == {"files": 1, "bytes": 12, "feeds": "a", "is_complete": False}
+    assert len(lines) == 2
+    nothing = tick(lines.append, [sys.executable, "-c", "raise SystemExit('error: no feeds')"])
+    assert nothing.failure == "error: no feeds"
+
+
 # --- velib ui --------------------------------------------------------------------------------------------------------
 
 
@@ -377,9 +501,12 @@ def test_ui_hands_over_to_dagster(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "_is_free", lambda host, port: True)
     monkeypatch.setattr("os.execve", lambda *arguments: handed.extend(arguments))
+    dispositions: list[Any] = []
+    monkeypatch.setattr("signal.signal", lambda *arguments: dispositions.append(arguments))
     done = CliRunner().invoke(velib, ["ui", "--port", "3210"])
     assert done.exit_code == 0, done.output
     assert "http://127.0.0.1:3210" in done.output
+    assert (signal.SIGINT, signal.SIG_DFL) in dispositions, "in the background a shell would have it ignored"
     _, arguments, environment = handed
     assert arguments[1:] == [
         *("dev", "--module-name", "orchestration.definitions"),

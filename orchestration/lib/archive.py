@@ -1,0 +1,49 @@
+"""Which files of an archive are of which day."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from warehouse.errors import VelibError
+
+
+def paths_of_days(roots: Iterable[str], days: Sequence[str]) -> list[str]:
+    """The folders date=DAY of these days (YYYY-MM-DD), and the files elsewhere that have the day in their names."""
+    wanted, found = set(days), []
+    compact = {day.replace("-", "") for day in days}
+    for root in roots:
+        folder = Path(root.removeprefix("file://"))
+        if "://" in root or glob.has_magic(root) or not folder.is_dir():
+            raise VelibError(f"an archive is loaded by day from a folder of this machine, and {root} is none")
+        for place, folders, names in os.walk(folder):
+            dated = [each for each in folders if each.startswith("date=")]
+            found += [os.path.join(place, each) for each in dated if each.removeprefix("date=") in wanted]
+            folders[:] = sorted(each for each in folders if each not in dated and not each.startswith("."))
+            found += [os.path.join(place, each) for each in names if _is_snapshot(each) and _day_of(each) in compact]
+    return sorted(each for each in found if _holds_files(each))
+
+
+def _is_snapshot(name: str) -> bool:
+    from ingestion.landing import LISTED
+
+    return name.endswith(tuple(LISTED)) and not name.startswith(".")
+
+
+def _day_of(name: str) -> str | None:
+    """The first eight digits in a row, where there are no more of them than that: the day of a capture time."""
+    digits = ""
+    for each in f"{name}.":
+        if each.isdigit():
+            digits += each
+            continue
+        if len(digits) == 8:
+            return digits
+        digits = ""
+    return None
+
+
+def _holds_files(path: str) -> bool:
+    if not os.path.isdir(path):
+        return True
+    return any(_is_snapshot(name) for _, _, names in os.walk(path) for name in names)
