@@ -18,7 +18,7 @@ from raw import ONE, Raw
 from s3_server import BUCKET, READER, READER_SECRET, S3Server
 from tiny import app, street
 
-from ingestion import bucket_listing, keep, landing, object_store
+from ingestion import bucket_listing, extract, keep, landing, object_store
 from ingestion import load as loading
 from ingestion.load import load
 from warehouse import cli, settings
@@ -83,14 +83,12 @@ def test_loaded_as_from_a_folder(raw: Raw, zone: Zone, monkeypatch: pytest.Monke
     today = zone.put(datetime.now(UTC).date(), range(2))
     zone.client.put_object(Bucket=BUCKET, Key=f"{zone.name}/notes.txt", Body=b"none of it")
     zone.client.put_object(Bucket=BUCKET, Key=f"{zone.name}/feed=f/.hidden.json", Body=b"none of it")
+    monkeypatch.setattr(extract, "RACY_NANOSECONDS", -(10**10))  # what was put just now is trusted too
     summary = load([zone.url], ONE)
     assert (summary.files, summary.new) == (5, 5)
     raw.check(zone.here)
-    urls = asked(monkeypatch)
-    raw.execute("update raw.snapshots set file_modified_ns = file_modified_ns - 1 where file_modified_ns is not null")
     raw.execute("delete from raw.settled_folders")
-    assert load([zone.url], ONE).known == 5  # written a moment ago: read once more, and known by its content
-    urls.clear()
+    urls = asked(monkeypatch)
     for paths in ([zone.url], [f"{zone.url}/"], [f"{zone.url}/feed=f/*/hour=08"], [f"{zone.url}/**/*.json"], today):
         again = load(paths, ONE)
         assert (again.new, again.changes, again.quarantined) == (0, 0, []), paths
