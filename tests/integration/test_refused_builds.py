@@ -154,8 +154,8 @@ def test_a_raw_schema_that_was_loaded_anew(dbt: Dbt, cursor: Any, session_root: 
     assert dbt.refusal("build", "--select", "dim_date") == other + ANEW
     assert dbt.refusal("run", "--full-refresh", "--select", "+int_station_history") == (
         f"{other}, and this run leaves out int_bike_locations, int_bikes, int_feeds, int_routes_monthly, int_station_absences,"
-        " int_station_daily, int_station_fill, int_station_hourly, int_station_status, int_trip_durations_daily, int_trips,"
-        " kpi_network_hourly, kpi_trips_daily:"
+        " int_station_daily, int_station_fill, int_station_hourly, int_station_status, int_stations, int_trip_durations_daily,"
+        " int_trips, kpi_network_hourly, kpi_trips_daily:"
         " run `velib build --full-refresh` without a selection"
     )
     dbt("test", "--select", "dim_hour")  # builds nothing, so it may
@@ -198,7 +198,9 @@ def test_other_vars_and_other_versions(dbt: Dbt, cursor: Any, tmp_path: Path) ->
         "select count(*), count(distinct to_jsonb(w) - 'model_name'), count(*) filter (where models_version = 1),"
         " count(vars_fingerprint), bool_and(raw_id = (select raw_id from raw.layout)) from intermediate.build_watermarks w"
     )
-    assert cursor.fetchone() == (10, 1, 10, 10, True)
+    models, *rest = cursor.fetchone()
+    assert models >= 10
+    assert rest == [1, models, models, True]
     cursor.execute("update intermediate.build_watermarks set models_version = %s", (MODELS_VERSION,))
 
     # A model that the project has no more does not matter, nor does one whose table is gone: it is made whole.
