@@ -15,8 +15,8 @@
 ) }}
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- How full each station is, by month, day of the week and hour of the day. A cell in scope is added up anew, from its four or
--- five hours. Columns from wide to narrow; what follows from them is in kpi_fill_heatmap, a view. A station's cells of a month lie
--- together.
+-- five hours. Columns from wide to narrow; what follows from them is in kpi_fill_heatmap, a view. A station's cells of a month
+-- lie together.
 {% if is_incremental() %}
 with cells as (
     select distinct
