@@ -80,6 +80,8 @@ def serving(folder: Path) -> Iterator[S3Server]:
     options += [f"-dir={folder}", f"-s3.config={folder / 's3.json'}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     options += ["-volume.max=10", "-master.volumeSizeLimitMB=64", "-master.volumePreallocate=false"]
     options += ["-master.peers=none"]  # no election of a leader: a third of its start
+    # Nothing that listens at a port of its own choice, which another server may have; and it tells nobody of itself.
+    options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([command, "server", *options], stdout=log, stderr=log, cwd=folder)
     server = S3Server(f"http://127.0.0.1:{ports[_PARTS.index('s3')]}")
