@@ -3,10 +3,8 @@
 -- which has some of the same intervals, goes by it too: what is new is what either of them has not applied.
 {% set is_status_built = is_built('int_station_status') %}
 {% set applied = applied_through('int_station_status') %}
-{% if is_built('int_station_absences') %}
-    {% if execute and not is_status_built %}
-        {% do refuse("int_station_status is gone: run `velib build --full-refresh`") %}
-    {% endif %}
+{% set are_absences_built = is_built('int_station_absences') %}
+{% if are_absences_built %}
     {% set applied = [applied, applied_through('int_station_absences')] | min %}
 {% endif %}
 with horizon as (
@@ -90,5 +88,16 @@ select
     merged.to_at,
     horizon.horizon
 from merged
+cross join horizon
+{% elif are_absences_built %}
+-- A first build that died in between left the absences alone: there is nothing to find a stretch by, so it is all of time.
+union all
+select
+    stations.feed,
+    stations.station_code,
+    {{ since_ever() }} as from_at,
+    {{ forever() }} as to_at,
+    horizon.horizon
+from {{ ref('int_stations') }} as stations
 cross join horizon
 {% endif %}
