@@ -82,4 +82,4 @@ class Backlog:
     def _write(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = _File(sorted(self._folders), self._is_built)
-        write_atomically(self.path, msgspec.json.encode(content).decode())
+        write_atomically(self.path, msgspec.json.encode(content))

@@ -1,4 +1,4 @@
-"""What `velib poll` says: one line an event, `key=value` each, at a level that says who should care.
+"""What `velib poll` says: one line an event (warehouse/log_lines.py), at a level that says who should care.
 
 | level | who should care |
 |---|---|
@@ -9,14 +9,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from collecting.redaction import Redactor
+from warehouse import log_lines
 
 LEVELS = ("debug", "info", "warning", "error")
 _LONGEST = 1000
@@ -45,8 +44,7 @@ class Events:
     def _say(self, level: int, event: str, fields: dict[str, Any]) -> None:
         shown = {name: self._shown(value) for name, value in fields.items() if value is not None}
         if self._logger.isEnabledFor(level):
-            parts = [f"event={event}", *(f"{name}={_quoted(text)}" for name, text in shown.items())]
-            self._logger.log(level, "%s", " ".join(parts))
+            self._logger.log(level, "%s", log_lines.line(event, shown))
         if self.listener is not None:
             self.listener(event, shown)
 
@@ -62,24 +60,8 @@ class Events:
         return text
 
 
-def _quoted(text: str) -> str:
-    is_word = text and not any(each in " \"'" for each in text)
-    return text if is_word else json.dumps(text, ensure_ascii=False)
-
-
 def to_stderr(level: str) -> None:
     """Send the log to standard error, from that level on."""
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter("time=%(asctime)sZ level=%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = _utc
-    handler.setFormatter(formatter)
-    logger = logging.getLogger("velib.poll")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(level.upper())
+    log_lines.to_stderr(logging.getLogger("velib.poll"), level.upper())
     # Its warnings hold addresses; what they tell is in the errors that it raises.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-
-
-def _utc(seconds: float | None) -> Any:
-    return datetime.fromtimestamp(seconds or 0, UTC).timetuple()

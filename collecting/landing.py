@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion import object_store
-from ingestion.landing import LISTED
+from ingestion.landing import has_files
 from warehouse import settings
 from warehouse.errors import UsageError, VelibError
+from warehouse.files import sync_folder
 
 # Hidden, and so invisible to the loader; on the same disk, so that renaming is atomic.
 _UNFINISHED = ".unfinished"
@@ -101,10 +102,10 @@ class LocalLanding:
             raise
         # The names too: a file that is gone after a power cut would be a gap.
         for folder in (whole.parent, *made):
-            _sync(folder)
+            sync_folder(folder)
 
     def loadable(self, folders: Iterable[str]) -> list[str]:
-        return [str(self.root / folder) for folder in folders if _has_files(self.root / folder)]
+        return [str(self.root / folder) for folder in folders if has_files(self.root / folder)]
 
     def feeds(self) -> list[str]:
         """The folders of the feeds that are there."""
@@ -154,20 +155,3 @@ def _make_folders(folder: Path) -> list[Path]:
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
     return [each.parent for each in missing]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _has_files(folder: Path) -> bool:
-    """Ends at the first file that is found."""
-    for _, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        if any(name.endswith(LISTED) and not name.startswith(".") for name in names):
-            return True
-    return False

@@ -59,7 +59,7 @@ class FeedFolder:
     def write(self, state: FeedState) -> None:
         """Raises OSError."""
         self._make()
-        write_atomically(self.path / _FILE, msgspec.json.encode(state).decode(), mode=0o600)
+        write_atomically(self.path / _FILE, msgspec.json.encode(state), mode=0o600)
 
     def read_copy(self, name: str) -> bytes | None:
         try:
@@ -70,10 +70,7 @@ class FeedFolder:
     def write_copy(self, name: str, data: bytes) -> None:
         """Raises OSError."""
         self._make()
-        whole = self._copy(name)
-        partial = whole.with_suffix(".tmp")
-        partial.write_bytes(data)
-        partial.replace(whole)
+        write_atomically(self._copy(name), data)
 
     def keep_rejected(self, name: str, data: bytes, most: int) -> Path:
         """Keep an answer that was no snapshot, and `most` of them in all. Raises OSError."""

@@ -37,6 +37,8 @@ _LOADED_COLUMNS = """
 
 # Of a row `s` of raw.snapshots: whether the load that wrote it is complete.
 COMPLETE = "exists (select from raw.loads l where l.load_id = s._dlt_load_id and l.completed_at is not null)"
+# The same as a value for each row, where few rows are asked of: the planner would look for all rows' loads at once.
+IS_COMPLETE = "(select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) is not null"
 
 
 @dataclass(frozen=True)

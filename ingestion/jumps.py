@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ingestion import catalog
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
@@ -14,7 +16,7 @@ _SHARE = {"stations": 0.2, "bikes": 0.4}
 _LEAST = 10
 
 # The median of the hundred before the newest: through the index on feed and time.
-_COUNTS = """
+_COUNTS = f"""
 select f.feed, latest.stations[1], latest.bikes[1], usual.snapshots, usual.stations, usual.bikes
 from raw.feeds f
 cross join lateral (
@@ -23,7 +25,7 @@ cross join lateral (
         array_agg(s.bike_count order by s.snapshot_at desc) as bikes
     from (
         select s.snapshot_at, s.station_count, s.bike_count from raw.snapshots s
-        where s.feed = f.feed and (select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) is not null
+        where s.feed = f.feed and {catalog.IS_COMPLETE}
         order by s.snapshot_at desc, s.change_set_id desc limit 101
     ) as s
 ) as latest

@@ -23,6 +23,7 @@ from ingestion import catalog, containers, object_store
 from ingestion.extract import content_hash
 from ingestion.landing import LandingFile, UnreadableFile, is_snapshot, members_of, read, usable_file
 from warehouse.errors import VelibError
+from warehouse.files import sync_folder
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -271,7 +272,7 @@ class LocalZone:
             with suppress(FileNotFoundError):
                 os.unlink(partial)
             raise
-        _sync(folder)
+        sync_folder(folder)
 
     def remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
@@ -291,14 +292,6 @@ def _is_plain(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class BucketZone:

@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from isal import igzip_lib
@@ -179,6 +180,15 @@ def _member(path: str) -> LandingFile:
         if file.path == path:
             return file
     raise VelibError(f"no such file or folder: {path}")
+
+
+def has_files(folder: str | Path) -> bool:
+    """Whether a local folder holds a snapshot file. Ends at the first that is found, so it costs nothing where there are many."""
+    for _, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        if any(name.endswith(LISTED) and not name.startswith(".") for name in names):
+            return True
+    return False
 
 
 def is_snapshot(name: str) -> bool:

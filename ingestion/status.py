@@ -87,9 +87,6 @@ class WarehouseStatus:
     database_bytes: int
 
 
-# Of a row `s` of raw.snapshots, as a value for each row: the planner would look for all rows' loads, or successors, at once.
-_IS_COMPLETE = "(select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) is not null"
-
 # Each part takes what it tells through an index, however much there is: of the snapshots only the latest thousand are read.
 _FEEDS = f"""
 select
@@ -107,7 +104,7 @@ select
 from raw.feeds f
 cross join lateral (
     select s.snapshot_at from raw.snapshots s
-    where s.feed = f.feed and {_IS_COMPLETE}
+    where s.feed = f.feed and {catalog.IS_COMPLETE}
     order by s.snapshot_at limit 1
 ) as oldest
 cross join lateral (
@@ -117,14 +114,14 @@ cross join lateral (
         s.bike_count,
         (select l.completed_at from raw.loads l where l.load_id = s._dlt_load_id) as loaded_at
     from raw.snapshots s
-    where s.feed = f.feed and {_IS_COMPLETE}
+    where s.feed = f.feed and {catalog.IS_COMPLETE}
     order by s.snapshot_at desc, s.change_set_id desc limit 1
 ) as newest
 cross join lateral (
     select percentile_disc(0.5) within group (order by latest.snapshot_at - latest.previous_snapshot_at) as cadence
     from (
         select distinct on (s.snapshot_at) s.snapshot_at, s.previous_snapshot_at from raw.snapshots s
-        where s.feed = f.feed and {_IS_COMPLETE}
+        where s.feed = f.feed and {catalog.IS_COMPLETE}
         order by s.snapshot_at desc, s.change_set_id desc limit 1000
     ) as latest
 ) as lately
@@ -137,7 +134,7 @@ cross join lateral (
     where gap.feed = f.feed and gap.snapshot_at - gap.previous_snapshot_at > {raw_schema.GAP}
         and gap.change_set_id = (
             select s.change_set_id from raw.snapshots s
-            where s.feed = f.feed and s.snapshot_at = gap.snapshot_at and {_IS_COMPLETE}
+            where s.feed = f.feed and s.snapshot_at = gap.snapshot_at and {catalog.IS_COMPLETE}
             order by s.change_set_id desc limit 1
         )
 ) as gaps

@@ -7,22 +7,19 @@ way, and nothing is lost but the time.
 import atexit
 import hashlib
 import marshal
-import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_taken = False
+from warehouse.files import write_atomically
 
 
+@cache
 def take(folder: Path) -> None:
     """For this process' dbt, and its forks'. `folder` is where compiled templates are kept from one run to the next."""
-    global _taken
-    if _taken:
-        return
-    _taken = True
     for shortcut in (_say_only_what_is_heard, _keep_connections, _leave_columns, lambda: _keep_templates(folder)):
         try:
             shortcut()
@@ -102,9 +99,7 @@ def _keep_templates(folder: Path) -> None:
 
     def write() -> None:
         if used.keys() - kept.keys():
-            temporary = file.with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(marshal.dumps((versions, used)))
-            temporary.replace(file)
+            write_atomically(file, marshal.dumps((versions, used)))
 
     Environment.compile = compile_once  # type: ignore[method-assign, assignment]
     atexit.register(write)

@@ -1,4 +1,4 @@
-"""Small helpers for files that several processes share: locks, atomic and private writes."""
+"""Small helpers for files that several processes share: locks, atomic and private writes, and what is to outlive a power cut."""
 
 import contextlib
 import fcntl
@@ -29,15 +29,24 @@ def locked(path: Path, when_waiting: Callable[[], None] | None = None) -> Iterat
         os.close(descriptor)
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Readers see the old text or the new, never half of it; `mode` holds from the first byte on."""
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Readers see the old content or the new, never half of it; `mode` holds from the first byte on."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             os.fchmod(descriptor, mode)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Have the names in a folder outlive a power cut: those of files are not safe when the files are."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 
 from ingestion import object_store
-from ingestion.landing import LandingFile, list_files
-from orchestration.lib.quiet_folders import divide, has_files
+from ingestion.landing import LandingFile, has_files, list_files
+from orchestration.lib.quiet_folders import divide
 from warehouse import settings
 
 LANDING = "VELIB_LANDING"

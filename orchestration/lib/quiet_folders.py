@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 
-from ingestion.landing import LISTED
+from ingestion.landing import LISTED, has_files
 
 # Of time zones, of clocks, and of whoever writes late.
 _LIVELY = timedelta(days=2)
@@ -66,9 +65,3 @@ def _is_over(name: str, before: date) -> bool:
 
 def sorted_folders(folder: str) -> "list[os.DirEntry[str]]":
     return sorted((each for each in os.scandir(folder) if each.is_dir()), key=lambda each: each.name)
-
-
-def has_files(folder: str | Path) -> bool:
-    """Whether there is a snapshot file. Ends at the first that is found, so it costs nothing where there are many."""
-    names = (name for _, _, names in os.walk(folder) for name in names)
-    return any(name.endswith(LISTED) and not name.startswith(".") for name in names)

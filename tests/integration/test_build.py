@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from toy_project import make_toy
 
 from warehouse import settings
 from warehouse.cli import velib
@@ -13,18 +14,12 @@ from warehouse.database import connect_to
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One model, one test that holds, and one that does not but is too heavy for every build."""
-    project = tmp_path / "dbt_project"
-    for name, text in {
-        "dbt_project.yml": "name: toy\nprofile: velib\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n",
+    files = {
         "models/bikes.sql": "select 1 as bike_id",
         "tests/light.sql": "select * from {{ ref('bikes') }} where bike_id <> 1",
         "tests/heavy.sql": "{{ config(tags=['full']) }} select * from {{ ref('bikes') }}",
-    }.items():
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(text)
-    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
-    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
-    return project
+    }
+    return make_toy(tmp_path, monkeypatch, files)
 
 
 def _build(*arguments: str) -> Result:

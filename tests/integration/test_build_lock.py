@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_project import make_toy
 
 from warehouse import dbt_process, dbt_profile, settings
 from warehouse.database import connect_to
@@ -78,18 +78,12 @@ def gate(fresh_database: str) -> Iterator[Gate]:
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> Path:
-    project = tmp_path / "dbt_project"
-    (project / "macros").mkdir(parents=True)
-    shutil.copy(settings.dbt_project() / "macros" / "guards.sql", project / "macros")
-    for name, text in {
-        "dbt_project.yml": "name: toy\nprofile: velib\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n"
-        'on-run-start: ["{% if execute %}{% do refuse_beside_another_build() %}{% endif %} select 1"]\n',
+    files = {
+        "macros/guards.sql": (settings.dbt_project() / "macros" / "guards.sql").read_text(),
         "models/passage.sql": "select count(*) as passed from public.gate",
-    }.items():
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(text)
-    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
-    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    }
+    hook = 'on-run-start: ["{% if execute %}{% do refuse_beside_another_build() %}{% endif %} select 1"]\n'
+    project = make_toy(tmp_path, monkeypatch, files, hook)
     dbt_profile.require()
     return project
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from toy_project import make_toy
 
 from warehouse import dbt_profile, settings
 from warehouse.warm import Verb, Warm
@@ -37,16 +38,11 @@ PATIENCE = 60
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_database: str) -> Path:
-    project = tmp_path / "dbt_project"
-    for name, text in {
-        "dbt_project.yml": "name: toy\nprofile: velib\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n",
+    files = {
         "models/bikes.sql": "select 1 as bike_id from (select pg_sleep({{ env_var('NAP', '0') }})) as nap",
         "tests/light.sql": "select * from {{ ref('bikes') }} where bike_id <> 1",
-    }.items():
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(text)
-    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
-    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    }
+    make_toy(tmp_path, monkeypatch, files)
     dbt_profile.require()
     return tmp_path
 

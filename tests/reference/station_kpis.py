@@ -7,12 +7,13 @@ Bikes and docks of a station out of service cannot be used, so it is neither emp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reference.facts import StationStatusRow, TripRow, station_status, trips
+from reference.grouping import grouped
 from reference.network import PARIS, FullSnapshot
 
 HOUR = timedelta(hours=1)
@@ -208,7 +209,7 @@ def _is_saturated(row: StationStatusRow) -> bool:
 def station_days(hours: Sequence[HourRow]) -> list[DayRow]:
     """The sums over local days."""
     rows = []
-    for (feed, code, day), group in _grouped(hours, lambda row: (row.feed, row.station_code, row.date_day)):
+    for (feed, code, day), group in grouped(hours, lambda row: (row.feed, row.station_code, row.date_day)):
         bikes, docks = _sum(group, "bike_seconds"), _sum(group, "dock_seconds")
         rows.append(
             DayRow(
@@ -245,14 +246,14 @@ def network_hours(hours: Sequence[HourRow]) -> list[NetworkHourRow]:
             departures=_sum(group, "departures"),
             arrivals_electric=_sum(group, "arrivals_electric"),
         )
-        for (feed, hour_at), group in _grouped(hours, lambda row: (row.feed, row.hour_at))
+        for (feed, hour_at), group in grouped(hours, lambda row: (row.feed, row.hour_at))
     ]
 
 
 def heatmap_cells(hours: Sequence[HourRow]) -> list[CellRow]:
     """The sums by month, day of the week and hour of the day, of what was observed."""
     rows = []
-    for (feed, code, month, weekday, hour), group in _grouped(
+    for (feed, code, month, weekday, hour), group in grouped(
         [row for row in hours if row.observed_seconds],
         lambda row: (
             row.feed,
@@ -278,13 +279,6 @@ def heatmap_cells(hours: Sequence[HourRow]) -> list[CellRow]:
             )
         )
     return rows
-
-
-def _grouped(hours: Sequence[HourRow], key: Callable[[HourRow], Hashable]) -> Iterable[tuple[Any, list[HourRow]]]:
-    groups: dict[Any, list[HourRow]] = defaultdict(list)
-    for row in hours:
-        groups[key(row)].append(row)
-    return groups.items()
 
 
 def _sum(rows: Sequence[HourRow], column: str) -> int:

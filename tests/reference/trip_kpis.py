@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import statistics
 import struct
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from reference.facts import TripRow
+from reference.grouping import grouped
 from reference.network import PARIS
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 class TripsOfDayRow(NamedTuple):
@@ -79,7 +77,7 @@ class RouteOfMonthRow(NamedTuple):
 def trips_of_days(trips: Sequence[TripRow]) -> list[TripsOfDayRow]:
     """Each local day's movements of one feed, type of bike and type of movement."""
     rows = []
-    for (day, feed, bike_type, trip_type), group in _grouped(
+    for (day, feed, bike_type, trip_type), group in grouped(
         trips, lambda trip: (_day(trip), trip.feed, trip.bike_type, trip.trip_type)
     ):
         seconds = [_seconds(trip) for trip in group]
@@ -106,7 +104,7 @@ def trips_of_days(trips: Sequence[TripRow]) -> list[TripsOfDayRow]:
 def durations(trips: Sequence[TripRow]) -> list[DurationsRow]:
     """The same by five minutes, up to three hours."""
     rows = []
-    for (day, feed, bike_type, trip_type, begin), group in _grouped(
+    for (day, feed, bike_type, trip_type, begin), group in grouped(
         trips, lambda trip: (_day(trip), trip.feed, trip.bike_type, trip.trip_type, _begin(trip))
     ):
         end = begin + 5 if begin < 180 else None
@@ -116,22 +114,15 @@ def durations(trips: Sequence[TripRow]) -> list[DurationsRow]:
 
 def routes_of_days(trips: Sequence[TripRow]) -> list[RouteOfDayRow]:
     """The customers' trips of a local day between two stations."""
-    return [RouteOfDayRow(*(*key, *_of_route(group))) for key, group in _grouped(_rides(trips), _route)]
+    return [RouteOfDayRow(*(*key, *_of_route(group))) for key, group in grouped(_rides(trips), _route)]
 
 
 def routes_of_months(trips: Sequence[TripRow]) -> list[RouteOfMonthRow]:
     """The customers' trips of a local month between two stations."""
     return [
         RouteOfMonthRow(*(*key, *_of_route(group)))
-        for key, group in _grouped(_rides(trips), lambda trip: (_day(trip).replace(day=1), *_route(trip)[1:]))
+        for key, group in grouped(_rides(trips), lambda trip: (_day(trip).replace(day=1), *_route(trip)[1:]))
     ]
-
-
-def _grouped(trips: Iterable[TripRow], key: Callable[[TripRow], Key]) -> Iterable[tuple[Key, list[TripRow]]]:
-    groups: dict[Key, list[TripRow]] = defaultdict(list)
-    for trip in trips:
-        groups[key(trip)].append(trip)
-    return groups.items()
 
 
 def _rides(trips: Iterable[TripRow]) -> Iterable[TripRow]:
