@@ -26,6 +26,8 @@ _MISSING = ("NoSuchKey", "NotFound", "404")
 _MISSING_BUCKET = ("NoSuchBucket", "InvalidBucketName")
 _NOT_SUPPORTED = ("NotImplemented", "501")
 _CHANGED = ("InvalidRange", "416")
+# botocore tries a request again, but not an answer that breaks off after its beginning.
+_TRIES = 3
 
 
 class Object(NamedTuple):
@@ -91,13 +93,20 @@ def read(url: str, most: int, start: int = 0) -> bytes:
     """An object's bytes from `start` on, no more than `most` of them."""
     bucket, key = split(url)
     arguments = {"Range": f"bytes={start}-{start + most - 1}"} if start else {}
-    with _errors():
-        body = _client().get_object(Bucket=bucket, Key=key, **arguments)["Body"]
-        try:
-            data: bytes = body.read(most)
-        finally:
-            body.close()  # what is left is not waited for
-    return data
+    for _ in range(_TRIES):
+        with _errors():
+            answer = _client().get_object(Bucket=bucket, Key=key, **arguments)
+            body = answer["Body"]
+            try:
+                data: bytes = body.read(most)
+            except _cut_off():
+                continue
+            finally:
+                body.close()  # what is left is not waited for
+        # A connection that ends early looks like the end of the object: nobody below counts.
+        if len(data) == min(most, answer["ContentLength"]):
+            return data
+    raise ConnectionError(errno.EPIPE, "the object store broke off in the middle of an object")
 
 
 def write(url: str, data: bytes, only_new: bool = False) -> None:
@@ -180,6 +189,12 @@ def _errors() -> Iterator[None]:
         raise ConnectionError(errno.EHOSTUNREACH, f"cannot reach the object store {where}".rstrip()) from None
     except (known.BotoCoreError, ValueError) as error:
         raise ConnectionError(errno.EIO, " ".join(str(error).split())) from None
+
+
+def _cut_off() -> tuple[type[Exception], ...]:
+    from botocore import exceptions as known
+
+    return known.ReadTimeoutError, known.ResponseStreamingError
 
 
 def _refusal(code: str, status: int) -> Exception:
