@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ingestion import catalog, containers, object_store
+from ingestion import bucket_listing, catalog, containers, object_store
 from ingestion.extract import content_hash
 from ingestion.landing import LandingFile, UnreadableFile, is_snapshot, members_of, read, usable_file
 from warehouse.errors import VelibError
@@ -87,6 +87,9 @@ class Zone(Protocol):
 
     def read(self, path: str) -> bytes:
         """All of a file. Raises OSError."""
+
+    def members(self, container: str) -> list[containers.Member]:
+        """What is in a container. Raises OSError, BrokenContainerError."""
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         """Write a file, visible when it is complete and safe, with the rights of another."""
@@ -173,33 +176,54 @@ def delete(zone: Zone, connection: Connection, before: datetime, dry_run: bool) 
     """Delete files of the hours before a time that are loaded, or a copy of what is. What is in quarantine stays."""
     kept = Kept()
     for hour in zone.hours():
-        if not hour.is_before(before):
-            continue
-        files: dict[str, list[LandingFile]] = {
-            each.path: [usable_file(each.path, each.size, each.modified_ns)] for each in hour.loose
-        }
-        if hour.is_there:
-            files[hour.container] = _inside(zone, hour.container)
-        known = catalog.known_files(connection, [file.path for inside in files.values() for file in inside])
-        kept.hours += 1
-        for path, inside in files.items():
-            if not inside or not all(_is_loaded(known.get(file.path), file) for file in inside):
-                kept.left += len(inside) or 1
-                continue
-            kept.files += len(inside)
-            kept.bytes += sum(file.size for file in inside)
-            if not dry_run:
-                zone.remove(path)
+        if hour.is_before(before):
+            kept.hours += 1
+            _delete(zone, connection, hour, dry_run, kept)
     return kept
 
 
-def _inside(zone: Zone, container: str) -> list[LandingFile]:
-    """The files in a container; none where it is none."""
+def _delete(zone: Zone, connection: Connection, hour: Hour, dry_run: bool, kept: Kept) -> None:
+    container = zone.look(hour.container)
+    inside = {} if container is None else _inside(zone, hour.container)
+    loose = {each.name: usable_file(each.path, each.size, each.modified_ns) for each in hour.loose}
+    files = [*loose.values(), *inside.values()]
+    known = catalog.known_files(connection, [file.path for file in files])
+    loaded = {name for name, file in loose.items() if _is_loaded(known.get(file.path), file)}
+    # Of one name, the file of its own is the one that counts.
+    goes = bool(inside) and all(
+        name in loaded if name in loose else _is_loaded(known.get(file.path), file) for name, file in inside.items()
+    )
+    if container is not None and not (goes and _gone(zone, container, dry_run)):
+        kept.left += len(inside) or 1
+        loaded -= inside.keys()  # what stands in for a member does not go alone: the member would count again
+    elif container is not None:
+        kept.files += len(inside)
+        kept.bytes += sum(file.size for file in inside.values())
+    for each in hour.loose:
+        if each.name in loaded and _gone(zone, each, dry_run):
+            kept.files += 1
+            kept.bytes += each.size
+        else:
+            kept.left += 1
+
+
+def _gone(zone: Zone, file: Loose, dry_run: bool) -> bool:
+    """Delete a file unless it has changed since it was looked at."""
+    if dry_run:
+        return True
+    if zone.look(file.path) != file:
+        return False
+    zone.remove(file.path)
+    return True
+
+
+def _inside(zone: Zone, container: str) -> dict[str, LandingFile]:
+    """The files in a container, by name; none where it is none. What is no snapshot is among them: nobody knows it, so it stays."""
     try:
-        data = zone.read(container)
-        return list(members_of(container, containers.members(BytesIO(data), is_snapshot)))
+        found = zone.members(container)
     except (FileNotFoundError, containers.BrokenContainerError):
-        return []
+        return {}
+    return {each.name: file for each, file in zip(found, members_of(container, found), strict=True)}
 
 
 def _is_loaded(known: catalog.KnownFile | None, file: LandingFile) -> bool:
@@ -257,6 +281,10 @@ class LocalZone:
     def read(self, path: str) -> bytes:
         with open(path, "rb") as opened:
             return opened.read()
+
+    def members(self, container: str) -> list[containers.Member]:
+        with open(container, "rb") as opened:
+            return containers.members(opened, lambda name: True)
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         folder = os.path.dirname(path)
@@ -342,6 +370,9 @@ class BucketZone:
 
     def read(self, path: str) -> bytes:
         return object_store.read(path, containers.MOST_BYTES)
+
+    def members(self, container: str) -> list[containers.Member]:
+        return bucket_listing.members(container, lambda name: True)
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         object_store.write(path, b"".join(pieces))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from raw import ONE, Raw, simulated, strings
 from tiny import app, minute, put, street, touch, write
 
-from ingestion import landing
+from ingestion import catalog, landing
 from ingestion.keep import compact, delete, zone_at
 from ingestion.load import LoadOptions, load
 from ingestion.prune import prune
@@ -97,6 +99,55 @@ def test_only_what_is_loaded_is_deleted(raw: Raw, folder: Path) -> None:
     assert [file.path for file in landing.list_files([str(folder)])] == sorted(strings([*second, fresh]))
     assert raw.counting() == before
     assert load([str(folder)], ONE).new == 1, "its neighbours' files are gone"
+
+
+def test_what_stood_in_for_a_member_of_a_container_does_not_go_alone(raw: Raw, folder: Path) -> None:
+    """The member would be there again, with a content that counts no more."""
+    first, second = (write(folder, number, app({"1": [f"b{number}"]})) for number in (0, 1))
+    load([str(folder)], ONE)
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    put(first, app({"1": ["rewritten"]}))
+    put(second, app({"1": ["not loaded"]}))
+    load([str(first)], ONE)
+    before = raw.counting()
+    done = delete(zone_at(str(folder)), raw.connection, NOW, dry_run=False)
+    assert (done.files, done.left) == (0, 4)
+    load([str(first)], ONE)
+    assert raw.counting() == before
+    load([str(folder)], ONE)
+    before = raw.counting()
+    done = delete(zone_at(str(folder)), raw.connection, NOW, dry_run=False)
+    assert (done.files, done.left) == (4, 0)
+    assert not list(folder.iterdir())
+    assert raw.counting() == before
+
+
+def test_a_container_with_something_else_in_it_is_not_deleted(raw: Raw, folder: Path) -> None:
+    write(folder, 0, app({"1": ["b0"]}))
+    write(folder, 1, app({"1": ["b1"]}))
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    [container] = folder.iterdir()
+    with zipfile.ZipFile(container, "a") as archive:
+        archive.writestr("notes.txt", "what became of station 1")
+    load([str(folder)], ONE)
+    assert delete(zone_at(str(folder)), raw.connection, NOW, dry_run=False).left == 3
+    assert container.exists()
+
+
+def test_what_is_written_while_it_is_deleted_stays(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [write(folder, number, app({"1": [f"b{number}"]})) for number in (0, 1)]
+    load([str(folder)], ONE)
+    known = catalog.known_files
+
+    def meanwhile(*arguments: Any) -> Any:
+        found = known(*arguments)
+        put(files[0], app({"1": ["rewritten"]}))
+        return found
+
+    monkeypatch.setattr(catalog, "known_files", meanwhile)
+    done = delete(zone_at(str(folder)), raw.connection, NOW, dry_run=False)
+    assert (done.files, done.left) == (1, 1)
+    assert [file.exists() for file in files] == [True, False]
 
 
 def test_what_is_captured_where_change_sets_are_pruned_is_refused(raw: Raw, folder: Path) -> None:
