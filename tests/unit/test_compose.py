@@ -38,7 +38,7 @@ def test_it_is_valid_by_the_compose_schema() -> None:
 
 
 def test_the_services_are_there_and_watched(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon"}
+    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "poll"}
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name
@@ -94,7 +94,7 @@ def test_dagster_is_set_up_for_these_services(compose: dict[str, Any]) -> None:
     instance = yaml.safe_load((ROOT / "docker/dagster/dagster.yaml").read_text())
     assert instance["telemetry"]["enabled"] is False
     wanted = set(re.findall(r"env: (\w+)", (ROOT / "docker/dagster/dagster.yaml").read_text()))
-    for name in ("code", "webserver", "daemon"):
+    for name in ("code", "webserver", "daemon", "poll"):
         environment = compose["services"][name]["environment"]
         assert wanted <= set(environment), name
         assert environment["DAGSTER_HOME"].endswith("docker/dagster"), name
@@ -102,6 +102,15 @@ def test_dagster_is_set_up_for_these_services(compose: dict[str, Any]) -> None:
     assert location["host"] in compose["services"]
     assert f"--port {location['port']} " in compose["services"]["code"]["command"]
     assert "orchestration.definitions --attribute defs" in compose["services"]["code"]["command"]
+
+
+def test_it_collects_with_options_that_poll_knows(compose: dict[str, Any]) -> None:
+    from collecting.commands import poll
+
+    [default] = re.findall(r"velib poll \$\{VELIB_POLL_OPTIONS:-(.*)\}", compose["services"]["poll"]["command"])
+    parsed = poll.make_context("poll", default.split()).params
+    assert (parsed["every"], parsed["no_load"]) == ("15m", True)
+    assert f"#VELIB_POLL_OPTIONS={default}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_dagster_accepts_the_instance_file(monkeypatch: pytest.MonkeyPatch) -> None:
