@@ -72,6 +72,11 @@ class Rule:
     feed: str | None = None
 
     @property
+    def happens(self) -> bool:
+        """Whether it tells of what happens, and not of how things are: news that is late is news all the same."""
+        return self.kind == "quarantine_grows"
+
+    @property
     def condition(self) -> str:
         """What the rule is about, in words."""
         return {

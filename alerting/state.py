@@ -4,7 +4,8 @@ An incident is a rule and a subject for which it holds; there is at most one ope
 ends it. It comes back within the rule's cool-down: then it had never been over. So its end is final, and told, after that.
 
 Messages are not queued. Who still has to be told follows at each evaluation from what incidents there are and what each
-receiver was told of them (`tellings`): what could not be delivered is due again, and what is over by then never is.
+receiver was told of them (`tellings`): what could not be delivered is due again, and what is over by then is not, unless it
+is of the kind that happens (Rule.happens).
 """
 
 from __future__ import annotations
@@ -273,11 +274,13 @@ def due(cursor: Any, rule: Rule, receiver: str, now: datetime) -> Due:
         select
             case when t.incident_id is null then 'opened' when i.recovered_at is null then 'still' else 'recovered' end,
             t.last_told_at,
-            i.incident_id, i.label, i.fact, i.since, i.opened_at, i.recovered_at
+            i.incident_id, i.label, i.fact, i.since, i.opened_at,
+            case when t.incident_id is not null then i.recovered_at end  -- what is new to them is told as it began
         from alerting.incidents i
         left join alerting.tellings t on t.incident_id = i.incident_id and t.receiver = %(receiver)s
         where i.rule = %(rule)s and (
             i.recovered_at is null
+            or (%(happens)s and t.incident_id is null and i.recovered_at > %(now)s - %(give_up)s)
             or (
                 i.recovered_at > %(now)s - %(give_up)s
                 and i.recovered_at <= %(now)s - %(cool_down)s
@@ -293,6 +296,7 @@ def due(cursor: Any, rule: Rule, receiver: str, now: datetime) -> Due:
             "now": now,
             "give_up": _GIVE_UP + rule.cool_down,
             "cool_down": rule.cool_down,
+            "happens": rule.happens,
         },
     )
     rows: dict[str, list[Incident]] = {"opened": [], "still": [], "recovered": []}

@@ -320,6 +320,14 @@ def test_the_quarantine_is_counted_from_one_evaluation_to_the_next(mart: SmallMa
     desk.evaluate(1, dry_run=True)
     assert desk.at(2) == ["ops: warning: grows: 1 new"]
     assert desk.at(3) == ["ops: recovered: grows: 1 recovered"]
+    # That it had grown is so however soon it grew no more: who could not be told then is told later.
+    desk.inbox.down = {"ops"}
+    quarantine("d")
+    assert desk.at(4) == desk.at(5) == []
+    desk.inbox.down = set()
+    assert desk.at(6) == ["ops: warning: grows: 1 new"]
+    assert desk.at(7) == ["ops: recovered: grows: 1 recovered"]
+    assert desk.at(8) == []
 
 
 # --- the state machine -----------------------------------------------------------------------------------------------
