@@ -192,7 +192,7 @@ def _files(base: str, each: object_store.Object, is_wanted: _Wanted) -> Iterator
     except FileNotFoundError:
         return
     except containers.BrokenContainerError:
-        yield landing.usable_file(path, each.size, None)
+        yield landing.usable_file(path, each.size, each.modified_ns)
         return
     for file in landing.members_of(path, found):
         if is_wanted(f"{folder}/{file.path.rpartition('/')[2]}"):

@@ -337,13 +337,14 @@ def resolve_loaded(connection: Connection, paths: Sequence[str], now: datetime) 
         cursor.execute("delete from raw.duplicate_files where path = any(%s)", (list(paths),))
 
 
-def closed_folders(connection: Connection) -> list[str]:
-    """The folders in quarantine because they could not be listed."""
+def closed(connection: Connection) -> list[str]:
+    """The folders and containers in quarantine because they could not be listed: what is in them comes under other names."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             select path from raw.quarantined_files
-            where path like '%/' and reason = 'unreadable' and resolved_at is null
+            where (path like '%/' or path like '%.snapshots.zip') and reason in ('unreadable', 'broken_container')
+                and resolved_at is null
             """
         )
         return [path for (path,) in cursor]

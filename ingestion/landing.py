@@ -155,11 +155,13 @@ def _list_one(path: str) -> Iterator[LandingFile]:
 def _list_container(path: str, is_wanted: Callable[[str], bool] | None = None) -> Iterator[LandingFile]:
     """What lies in a container, or the container itself where that cannot be read."""
     try:
-        with open(path, "rb") as opened:
-            found = containers.members(opened, is_wanted or is_snapshot)
+        found = _members(path, is_wanted or is_snapshot)
     except FileNotFoundError:
         return
-    except (OSError, containers.BrokenContainerError):
+    except containers.BrokenContainerError:
+        yield from _list_leaf(path)
+        return
+    except OSError:
         yield usable_file(path, 0, None)
         return
     yield from members_of(path, found)
@@ -258,28 +260,33 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
             yield usable_file(os.path.join(current, ""), 0, None)
 
 
-def no_longer_closed(folders: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """Those of the folders, once listed as closed, that can be listed by now or are gone; only what lies within `paths`.
+def no_longer_closed(closed: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Those of the folders and containers, once listed as closed or broken, that can be listed by now or are gone.
 
-    Of another landing zone, which may not even be mounted here, nothing is known.
+    Only what lies within `paths`: of another landing zone, which may not even be mounted here, nothing is known.
     """
-    roots = tuple(_root(local) for path in paths if (local := _local(path)) is not None)
-    return [folder for folder in folders if folder.startswith(roots) and not _is_closed(folder)]
+    roots = tuple(_root(path) for path in paths)
+    return [each for each in closed if f"{each}/".startswith(roots) and not _is_closed(each)]
 
 
 def _root(path: str) -> str:
-    """The folder that all that a path names lies in, with a slash at its end."""
-    while glob.has_magic(path) and not os.path.exists(path):
+    """The folder that all that a path names lies in, with a slash at its end. Of a file, or an object, as if it were one."""
+    local = _local(path)
+    while glob.has_magic(path if local is None else local) and not (local and os.path.exists(local)):
         path = os.path.dirname(path)
-    return os.path.join(os.path.abspath(path), "")
+        local = _local(path)
+    return f"{path.rstrip('/')}/" if local is None else os.path.join(os.path.abspath(local), "")
 
 
-def _is_closed(folder: str) -> bool:
+def _is_closed(path: str) -> bool:
     try:
-        os.listdir(folder)
+        if path.endswith(containers.SUFFIX):
+            _members(path, is_snapshot)
+        else:
+            os.listdir(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
+    except (OSError, containers.BrokenContainerError):
         return True
     return False
 
@@ -420,7 +427,13 @@ def exists(path: str) -> bool:
 def _bytes(file: LandingFile, max_bytes: int) -> bytes:
     """What is stored of a file, as it is."""
     if file.path.endswith(containers.SUFFIX):
-        raise UnreadableFile("broken_container", "it cannot be read as a container of snapshots")
+        try:
+            _members(file.path, is_snapshot)
+        except OSError as error:
+            raise _unreadable(file.path, error) from None
+        except containers.BrokenContainerError as broken:
+            raise UnreadableFile("broken_container", str(broken)) from None
+        raise UnreadableFile("unreadable", "it has become whole since it was listed")
     if file.within is not None:
         if file.size > max_bytes:
             raise _too_large(f"{file.size:,} bytes", max_bytes)
@@ -442,8 +455,8 @@ def _bytes(file: LandingFile, max_bytes: int) -> bytes:
                 raise _too_large(f"{member.size:,} bytes", max_bytes) from None
             assert member.within is not None
             return _cut(member.path, member.size, member.within)
-        except containers.BrokenContainerError as broken:
-            raise UnreadableFile("broken_container", str(broken)) from None
+        except containers.BrokenContainerError as broken:  # of the file itself that says nothing
+            raise UnreadableFile("unreadable", str(broken)) from None
         except OSError as again:
             raise _unreadable(file.path, again) from None
 
@@ -476,16 +489,20 @@ def _find_member(path: str) -> LandingFile | None:
     if container is None or (_local(path) is None and not object_store.is_object(path)):
         return None
     try:
-        if object_store.is_object(path):
-            from ingestion import bucket_listing
-
-            found = bucket_listing.members(container, name.__eq__)
-        else:
-            with open(container, "rb") as opened:
-                found = containers.members(opened, name.__eq__)
+        found = _members(container, name.__eq__)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return next(iter(members_of(container, found)), None) if folder else None
+
+
+def _members(container: str, is_wanted: Callable[[str], bool]) -> list[containers.Member]:
+    """What is in a container. Raises OSError, BrokenContainerError."""
+    if object_store.is_object(container):
+        from ingestion import bucket_listing
+
+        return bucket_listing.members(container, is_wanted)
+    with open(container, "rb") as opened:
+        return containers.members(opened, is_wanted)
 
 
 def _cut(path: str, size: int, within: Within) -> bytes:

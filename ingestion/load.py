@@ -140,7 +140,7 @@ def load(
         connection = connect("velib load", autocommit=True)
         stack.callback(connection.close)
         raw_schema.ensure(connection)
-        if opened := no_longer_closed(catalog.closed_folders(connection), paths):
+        if opened := no_longer_closed(catalog.closed(connection), paths):
             catalog.resolve_loaded(connection, opened, datetime.now(UTC))
         loader = _Loader(options, summary, connection, url, stack, on_progress or (lambda files: None))
         for part in chain(here, _in_buckets(paths, connection, options)):

@@ -134,6 +134,23 @@ def test_a_container_with_something_else_in_it_is_not_deleted(raw: Raw, folder: 
     assert container.exists()
 
 
+def test_a_container_that_was_broken_and_is_whole_is_no_longer_in_quarantine(raw: Raw, folder: Path) -> None:
+    for number in (0, 1):
+        write(folder, number, app({"1": [f"b{number}"]}))
+    compact(zone_at(str(folder)), NOW, dry_run=False)
+    [container] = folder.iterdir()
+    whole = container.read_bytes()
+    container.write_bytes(whole[:-100])
+    load([str(folder)], ONE)
+    assert raw.quarantine() == {container.name: "broken_container"}
+    again = load([str(folder)], ONE)
+    assert (again.quarantined, again.still_quarantined) == ([], 1)
+    container.write_bytes(whole)
+    assert load([str(folder)], ONE).new == 2
+    assert raw.quarantine() == {}
+    raw.check(folder)
+
+
 def test_what_is_written_while_it_is_deleted_stays(raw: Raw, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [write(folder, number, app({"1": [f"b{number}"]})) for number in (0, 1)]
     load([str(folder)], ONE)
