@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove fuzz truth bench lint format ui docs clean lock
+.PHONY: help install demo test prove soak fuzz truth bench lint format ui docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,9 @@ test: install ## all tests (ARGS='…' goes to pytest)
 prove: install ## the same files, the same mart: N random cases (2,000), SEED and CASE replay
 	@PYTHONPATH=tests $(BIN)/python -m prove --cases $(or $(N),2000) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(CASE),--case $(CASE)) $(if $(FIRST),--first $(FIRST))
+
+soak: install ## hours of recordings (ARCHIVE) polled 30 times faster while all fails, then the mart compared; BY=dagster
+	@PYTHONPATH=tests $(BIN)/python -m soak $(or $(ARCHIVE),$(error ARCHIVE=folder of recordings)) --by $(or $(BY),poll) $(ARGS)
 
 lint: install ## ruff, mypy, the import rules, sqlfluff
 	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql

@@ -20,6 +20,7 @@ from benchmarks.bench.load_and_build import build, load
 from benchmarks.bench.memory import memory
 from benchmarks.bench.processes import FailedError
 from benchmarks.bench.queries import queries
+from benchmarks.bench.refresh import refresh
 from benchmarks.bench.size import size
 from benchmarks.bench.startup import startup
 from benchmarks.bench.table import Row, as_text, write_json
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "size": size,
     "queries": queries,
     "startup": startup,
+    "refresh": refresh,
     "memory": memory,
 }
 """In the order in which they run: what comes later looks at the warehouses that were made before."""
@@ -84,7 +86,7 @@ def _options() -> argparse.Namespace:
         "--histories", type=Path, help="Where histories are, or are to stay: see benchmarks.bench.histories."
     )
     parser.add_argument(
-        "--home", type=Path, help="Of a built warehouse, for what looks at one: size, queries, startup."
+        "--home", type=Path, help="Of a built warehouse, for what looks at one: size, queries, startup, refresh."
     )
     parser.add_argument("--keep", action="store_true", help="Leave its archive and its warehouses there.")
     parser.add_argument("--json", type=Path, help="Write the figures there too.")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from collecting import reporting
 from collecting.events import Events
 from collecting.reporting import Reporter
 from orchestration import report
@@ -49,6 +51,17 @@ def test_nothing_waits_for_one_that_does_not_listen() -> None:
     gone("load", {"said": "x"})
     gone.end()
     assert time.monotonic() - began < 5
+
+
+def test_one_that_has_died_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter = Reporter({"NOTES": str(tmp_path / "notes")}, [sys.executable, "-S", "-c", NOTES])
+    reporter._process.kill()
+    reporter._process.wait()
+    reporter("load", {"said": "too soon"})
+    monkeypatch.setattr(reporting, "_AGAIN", 0.0)
+    reporter("load", {"said": "heard"})
+    reporter.end()
+    assert [line["said"] for line in told(tmp_path)] == ["heard"]
 
 
 def test_what_dagster_records() -> None:
