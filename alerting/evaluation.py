@@ -10,17 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
 from alerting import messages, pipeline, state, stations
-from alerting.configuration import Alerts, Receiver, Rule, read
+from alerting.configuration import Alerts, Receiver, Rule
 from alerting.delivery import Outcome, Post
 from alerting.log import log
 from alerting.messages import Message, Part
-from warehouse import settings
 from warehouse.database import connect
 from warehouse.errors import VelibError
 
@@ -50,21 +48,8 @@ class Evaluation:
         return [outcome for outcome in self.outcomes if outcome.error is not None]
 
 
-def evaluate_configured(path: Path | None = None) -> Evaluation | None:
-    """Evaluate the alerts of this warehouse, if there are any. For the end of a build; `path` is that of the configuration.
-
-    Raises nothing that the outside world can cause: alerts must not fail what they watch.
-    """
-    try:
-        alerts = read(path or settings.poll_config())
-    except VelibError as error:
-        log("critical", "alerts_failed", detail=error)
-        return None
-    return None if alerts is None else evaluate_and_log(alerts)
-
-
 def evaluate_and_log(alerts: Alerts) -> Evaluation | None:
-    """The same of alerts that were read before. What went wrong is a line in the log."""
+    """Evaluate alerts beside what they watch, which they must not fail: what goes wrong is a line in the log."""
     try:
         evaluation = evaluate_once(alerts)
     except VelibError as error:

@@ -18,7 +18,7 @@ defs = dg.Definitions(
         jobs.hourly_clean,
         jobs.daily_full_data_tests,
     ],
-    sensors=[sensors.landing_files],
+    sensors=[sensors.landing_files, sensors.alerts],
     resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},
     # One process for a whole run: a process for each step takes seconds, and there is nothing to run side by side.
     executor=dg.in_process_executor,

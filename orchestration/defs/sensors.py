@@ -1,4 +1,4 @@
-"""The sensor that starts the job when files land. What it decides is decided in `lib/landing_cursor.py`."""
+"""The sensor that starts the job when files land, and the one that evaluates the alerts. What they do is in `lib/`."""
 
 import time
 
@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.defs import landing
 from orchestration.defs.jobs import LIVE, load_and_build
+from orchestration.lib.alerts import evaluate
 from orchestration.lib.landing_cursor import Cursor, decide
 from orchestration.lib.landing_zone import LandingZone
 from orchestration.lib.runs import is_under_way, outcome
@@ -33,3 +34,15 @@ def landing_files(context: dg.SensorEvaluationContext, landing_zone: LandingZone
         cursor=cursor,
         asset_events=[dg.AssetObservation(landing.snapshots.key, metadata=state.metadata())],
     )
+
+
+@dg.sensor(
+    name="alerts",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Evaluates the rules of [alerts] in poll.toml, where there are any, and tells who has to be told. Starts no run.",
+)
+def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    # No run, since one takes 20 seconds to start; by the clock, since a feed may be silent; and apart from builds, since none
+    # must fail for its sake.
+    return dg.SkipReason(evaluate())

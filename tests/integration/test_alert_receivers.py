@@ -28,9 +28,9 @@ from small_mart import small_mart
 from alerting import receivers
 from alerting.configuration import Receiver, Rule
 from alerting.delivery import Outcome, Post
-from alerting.evaluation import evaluate_configured
 from alerting.messages import Message, Part
 from alerting.state import Due, Incident
+from orchestration.lib.alerts import evaluate as tick
 from warehouse import settings
 from warehouse.cli import velib
 
@@ -271,16 +271,25 @@ def test_the_verb(home: Path, web: FeedServer, monkeypatch: pytest.MonkeyPatch) 
     assert run("--test", "ops") == (2, "error: no receiver ops: there are hook, log\n")
 
 
-def test_what_it_watches_does_not_fail_with_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert evaluate_configured() is None
-    assert not caplog.records, "without alerts there is nothing to say"
+def test_from_dagster(home: Path, web: FeedServer, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """A tick says what came of it, and fails of nothing that the outside world can cause."""
+
+    assert tick() == "no alerts are configured"
+    assert not capsys.readouterr().err, "without alerts there is nothing to say"
+    (home / "poll.toml").write_text(CONFIGURATION)
+    monkeypatch.setenv("HOOK_URL", web.at("/s3cret", status(404), ok(b"ok")))
+    assert tick() == "open incidents: 1; sent: 1, not delivered: 1"
+    assert tick() == "open incidents: 1; sent: 1, not delivered: 0"
+    said = capsys.readouterr().err
+    assert [line.partition("event=")[2].split()[0] for line in said.splitlines()] == ["alert", "not_delivered"]
     (home / "poll.toml").write_text("alerts = 1")
-    assert evaluate_configured() is None
+    assert tick() == f"{home}/poll.toml: alerts must be a table"
     (home / "poll.toml").write_text(CONFIGURATION)
     monkeypatch.setenv(settings.DATABASE_URL, "postgresql://u:s3cret@127.0.0.1:1/nowhere")
-    assert evaluate_configured() is None
-    said = [record.getMessage() for record in caplog.records]
-    assert [line.partition(" ")[0] for line in said] == ["event=alerts_failed"] * 2
-    assert "s3cret" not in "".join(said)
+    assert tick() == "it failed: the log of the code location says why"
+    monkeypatch.delenv(settings.DATABASE_URL)
+    assert "is not running" in tick()
+    assert not (home / "postgres").exists()
+    said += capsys.readouterr().err
+    assert said.count("event=alerts_failed") == 3
+    assert "s3cret" not in said
