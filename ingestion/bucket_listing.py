@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -51,13 +52,10 @@ def walk(url: str, is_settled: Callable[[str], bool] = lambda folder: False) -> 
     """
     from ingestion import landing
 
-    bucket, _ = object_store.split(url)
-    base = f"{object_store.SCHEME}{bucket}/"
-    part, is_anything = Part(), False
+    base, part = _base(url), Part()
     found: dict[str, LandingFile] = {}
-    try:
-        for piece, wanted in _pieces(url, base, is_settled):
-            is_anything = True
+    with _in_one_line(url):
+        for piece, wanted in _pieces(url, is_settled):
             for each in piece.objects:
                 for file in _files(base, each, wanted):
                     landing.add(found, file)
@@ -68,13 +66,35 @@ def walk(url: str, is_settled: Callable[[str], bool] = lambda folder: False) -> 
                 part.files = list(found.values())
                 yield part
                 part, found = Part(), {}
-    except (FileNotFoundError, PermissionError, ConnectionError) as error:
-        raise VelibError(f"cannot list {url}: {error.strerror}") from None
-    if not is_anything:
-        raise VelibError(f"no such file or folder: {url}")
     if found or part.folders:
         part.files = list(found.values())
         yield part
+
+
+def objects(url: str) -> Iterator[LandingFile]:
+    """The objects that `walk` would look at, one by one, a container as the one file that it is. None is held."""
+    from ingestion import landing
+
+    base = _base(url)
+    with _in_one_line(url):
+        for piece, wanted in _pieces(url, lambda folder: False):
+            for each in piece.objects:
+                path = base + each.key
+                if wanted(path):
+                    yield landing.usable_file(path, each.size, each.modified_ns)
+
+
+@contextmanager
+def _in_one_line(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, ConnectionError) as error:
+        raise VelibError(f"cannot list {url}: {error.strerror}") from None
+
+
+def _base(url: str) -> str:
+    bucket, _ = object_store.split(url)
+    return f"{object_store.SCHEME}{bucket}/"
 
 
 def members(container: str, is_wanted: Callable[[str], bool], size: int | None = None) -> list[containers.Member]:
@@ -88,7 +108,17 @@ def members(container: str, is_wanted: Callable[[str], bool], size: int | None =
 _Wanted = Callable[[str], bool]
 
 
-def _pieces(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[tuple[_Piece, _Wanted]]:
+def _pieces(url: str, is_settled: Callable[[str], bool]) -> Iterator[tuple[_Piece, _Wanted]]:
+    """What is listed, and which of it is wanted. A VelibError where nothing is."""
+    is_anything = False
+    for found in _listed(url, _base(url), is_settled):
+        is_anything = True
+        yield found
+    if not is_anything:
+        raise VelibError(f"no such file or folder: {url}")
+
+
+def _listed(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[tuple[_Piece, _Wanted]]:
     key = url.removeprefix(base).strip("/") if url.startswith(base) else ""
     if glob.has_magic(key):
         yield from _matching(base, key)
@@ -127,8 +157,7 @@ def _suffixes() -> tuple[str, ...]:
 
 
 def _by_folder(url: str, is_settled: Callable[[str], bool], depth: int) -> Iterator[_Piece]:
-    bucket, _ = object_store.split(url)
-    base = f"{object_store.SCHEME}{bucket}/"
+    base = _base(url)
     for page in object_store.pages(url, by_folder=True):
         if page.objects:
             yield _Piece(page.objects)
@@ -169,12 +198,10 @@ def _matching(base: str, pattern: str) -> Iterator[tuple[_Piece, _Wanted]]:
         inside = any(matches("/".join(parts[:count])) for count in range(1, len(parts)))
         return inside and landing.is_snapshot(parts[-1])
 
-    is_anything = False
     for page in object_store.pages(f"{base}{fixed}/" if fixed else base):
-        objects = [each for each in page.objects if wanted(base + each.key)]
-        is_anything = is_anything or bool(objects)
-        if objects:
-            yield _Piece(objects), wanted
+        matching = [each for each in page.objects if wanted(base + each.key)]
+        if matching:
+            yield _Piece(matching), wanted
 
 
 def _files(base: str, each: object_store.Object, is_wanted: _Wanted) -> Iterator[LandingFile]:

@@ -3,15 +3,17 @@
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from ingestion import object_store
+from ingestion.bucket_listing import objects
 from ingestion.landing import LandingFile, has_files, list_files
 from orchestration.lib.quiet_folders import divide
 from warehouse import settings
@@ -72,25 +74,30 @@ class LandingZone(dg.ConfigurableResource):
 
     def scan(self) -> LandingState:
         divided = divide(self.paths_with_files(), datetime.now(UTC).date())
-        return summarise(list_files(divided.to_list) if divided.to_list else [], divided.quiet)
+        here = [path for path in divided.to_list if not object_store.is_object(path)]
+        in_buckets = [objects(path) for path in divided.to_list if object_store.is_object(path)]
+        return summarise(chain(list_files(here), *in_buckets), divided.quiet)
 
 
 def _configured(variable: str) -> list[str]:
     return [path.strip() for path in os.environ.get(variable, "").split(SEPARATOR) if path.strip()]
 
 
-def summarise(files: Sequence[LandingFile], quiet: Sequence[tuple[str, int]] = ()) -> LandingState:
+def summarise(files: Iterable[LandingFile], quiet: Sequence[tuple[str, int]] = ()) -> LandingState:
     """Any file that comes, goes, grows or is written anew makes another fingerprint, and so does any change of a quiet folder."""
     digest = hashlib.blake2b(digest_size=16)
     for path, modified_ns in quiet:
         digest.update(f"{path}\0{modified_ns}\n".encode())
+    count = size = 0
+    newest: LandingFile | None = None
     for file in files:
         digest.update(f"{file.path}\0{file.size}\0{file.modified_ns}\n".encode())
-    newest = max(files, key=lambda file: (file.modified_ns or 0, file.path), default=None)
+        count, size = count + 1, size + file.size
+        newest = max(newest or file, file, key=lambda each: (each.modified_ns or 0, each.path))
     return LandingState(
         fingerprint=digest.hexdigest(),
-        files=len(files),
-        bytes=sum(file.size for file in files),
+        files=count,
+        bytes=size,
         newest_modified_ns=newest.modified_ns if newest else None,
         newest_path=newest.path if newest else None,
         quiet_folders=len(quiet),

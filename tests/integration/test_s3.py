@@ -21,6 +21,7 @@ from tiny import app, street
 from ingestion import bucket_listing, extract, keep, landing, object_store
 from ingestion import load as loading
 from ingestion.load import load
+from orchestration.lib.landing_zone import LandingZone
 from warehouse import cli, settings
 from warehouse.errors import VelibError
 
@@ -175,6 +176,10 @@ def test_containers(raw: Raw, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> No
         "20260602T09.snapshots.zip",
     ]
     assert [file[:3] for file in landing.list_files([zone.url])][:5] == before
+    monkeypatch.setenv("VELIB_LANDING", zone.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(object_store, "read", lambda *_: pytest.fail("what lies in a container is no news to Dagster"))
+        assert LandingZone().scan().files == 2
     summary = load([zone.url], loading.LoadOptions(workers=1, relist=True))
     assert (summary.files, summary.new) == (6, 1)
     assert landing.exists(late[0])
