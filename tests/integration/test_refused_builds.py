@@ -116,9 +116,10 @@ def everything(cursor: Any) -> dict[str, str]:
 
 
 def mart(cursor: Any) -> dict[str, set[str]]:
-    """All of it but the record of when it was built."""
+    """All of it but the records of when it was built."""
     cursor.execute(
-        "select table_name from information_schema.tables where table_schema = 'mart' and table_name <> 'fct_refresh'"
+        "select table_name from information_schema.tables where table_schema = 'mart'"
+        " and table_name not in ('fct_builds', 'fct_refresh')"
     )
     found = {}
     for (table,) in cursor.fetchall():

@@ -15,7 +15,7 @@ INTERMEDIATE = ("int_station_status", "int_station_absences", "int_station_attri
 
 
 # Not a function of the files but a record of when they were built: no two histories have the same.
-RECORDS = ("fct_refresh",)
+RECORDS = ("fct_builds", "fct_refresh")
 
 
 class Difference(NamedTuple):
