@@ -18,8 +18,9 @@ import xxhash
 from ingestion import arrow
 from ingestion.capture_time import EARLIEST, LATEST, PARIS, from_name, is_plausible
 from ingestion.formats import FORMATS, Format, FormatError, detect
-from ingestion.landing import LandingFile, UnreadableFile, read
+from ingestion.landing import LandingFile, UnreadableFile, content, read
 from ingestion.network_state import NetworkState, Reading
+from ingestion.read_ahead import ReadAhead
 from ingestion.timeline import LoadedSnapshot, Slot
 
 # A file changed so short a time before it was read may change again within its time stamp's grain: such a stamp is not
@@ -195,8 +196,14 @@ class _Span:
         self.format: Format = FORMATS[expected.format_name]
         self.result = SpanResult()
         self.rows = arrow.ChangeSetRows(expected.feed)
+        files = [file for slot in slots[start:stop] for file in slot.candidates]
+        self.ahead = ReadAhead(files, expected.max_bytes)
 
     def run(self) -> SpanResult:
+        with self.ahead:
+            return self._run()
+
+    def _run(self) -> SpanResult:
         previous, state = self._before_span()
         self.result.ends_at = self.result.starts_after
         if self.result.needs_content or self.result.needs_neighbour:
@@ -327,7 +334,7 @@ class _Span:
     ) -> tuple[_Payload, Reading] | None:
         digest = ""
         try:
-            data, file = _read(file, self.expected.max_bytes)
+            data, file = _read(file, self.expected.max_bytes, self.ahead)
             digest = content_hash(data)
             found = self.format if self.expected.format_is_forced else detect(data)
             named = self.expected.feed if self.expected.feed_is_forced else found.feed(data)
@@ -399,10 +406,13 @@ def _loaded(slot: Slot) -> LoadedSnapshot:
     return slot.loaded
 
 
-def _read(file: LandingFile, max_bytes: int) -> tuple[bytes, LandingFile]:
+def _read(file: LandingFile, max_bytes: int, ahead: ReadAhead | None = None) -> tuple[bytes, LandingFile]:
     """The payload, and the file with a time stamp only where that can be trusted."""
     read_at = time.time_ns()
-    data = read(file, max_bytes)
+    if ahead is not None and (taken := ahead.take(file)) is not None:
+        read_at, data = taken[0], content(taken[1], max_bytes)
+    else:
+        data = read(file, max_bytes)
     if file.modified_ns is not None and read_at - file.modified_ns < RACY_NANOSECONDS:
         file = file._replace(modified_ns=None)
     return data, file

@@ -395,9 +395,11 @@ def read(file: LandingFile, max_bytes: int) -> bytes:
     Neither the file nor its content may be larger than `max_bytes`; no more than that is ever held, however little a
     gzip bomb weighs on disk.
     """
-    if file.unusable is not None:
-        raise UnreadableFile("unusable_path", file.unusable)
-    data = _bytes(file, max_bytes)
+    return content(stored(file, max_bytes), max_bytes)
+
+
+def content(data: bytes, max_bytes: int) -> bytes:
+    """The content of what is stored of a file."""
     if not data:
         raise UnreadableFile("empty_file", "the file is empty")
     if data.startswith(MAGIC):
@@ -424,8 +426,10 @@ def exists(path: str) -> bool:
         return False
 
 
-def _bytes(file: LandingFile, max_bytes: int) -> bytes:
+def stored(file: LandingFile, max_bytes: int) -> bytes:
     """What is stored of a file, as it is."""
+    if file.unusable is not None:
+        raise UnreadableFile("unusable_path", file.unusable)
     if file.path.endswith(containers.SUFFIX):
         try:
             _members(file.path, is_snapshot)
