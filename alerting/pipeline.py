@@ -1,4 +1,7 @@
-"""The rules over the pipeline itself: feeds that fall silent, the quarantine, runs that failed. Asked of `raw`, by the clock."""
+"""The rules over the pipeline itself: feeds that fall silent, the quarantine, runs that failed. Asked of `raw`, by the clock.
+
+Of runs that failed also of whoever started them (failures.py).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from alerting import failures
 from alerting.configuration import Rule
 from alerting.findings import Finding, Verdict, span
 from warehouse import advisory_lock
@@ -100,22 +104,31 @@ def _quarantine(cursor: Any, rule: Rule, _: datetime, mark: int | None) -> Seen:
     return Seen([Finding("quarantine", Verdict.HOLDS, f"{new:,} files", reasons)], ever)
 
 
-def _failed(cursor: Any, *_: object) -> Seen:
-    found = []
+def _failed(cursor: Any, _: Rule, now: datetime, __: int | None) -> Seen:
+    found = {}
+    made_up_at: dict[str, datetime | None] = {}  # when a run last went well, by what the database knows
     if _exists(cursor, "raw.loads"):
         cursor.execute(_DEAD_LOADS, {"locked_since": _locked_since(cursor, advisory_lock.LOAD_LOCK)})
         (died_at,) = cursor.fetchone()
         if died_at is not None:
-            found.append(Finding("load", Verdict.HOLDS, "velib load", "did not come to an end", died_at))
+            found["load"] = Finding("load", Verdict.HOLDS, "velib load", "did not come to an end", died_at)
+        cursor.execute("select max(completed_at) from raw.loads")
+        (made_up_at["load"],) = cursor.fetchone()
     if _exists(cursor, "intermediate.builds"):
         cursor.execute(_BUILDS, {"locked_since": _locked_since(cursor, BUILD_LOCK)})
         for started_at, ended_at, has_succeeded, has_dbt in cursor.fetchall():
             if ended_at is None:
                 verdict = Verdict.UNKNOWN if has_dbt else Verdict.HOLDS
-                found.append(Finding("build", verdict, "velib build", "did not come to an end", started_at))
+                found["build"] = Finding("build", verdict, "velib build", "did not come to an end", started_at)
             elif not has_succeeded:
-                found.append(Finding("build", Verdict.HOLDS, "velib build", "failed", started_at))
-    return Seen(found)
+                found["build"] = Finding("build", Verdict.HOLDS, "velib build", "failed", started_at)
+            else:
+                made_up_at["build"] = ended_at
+    for each in failures.standing(now):
+        well_at = made_up_at.get(each.verb)
+        if each.verb not in found and (well_at is None or well_at < each.last_at):
+            found[each.verb] = Finding(each.verb, Verdict.HOLDS, f"velib {each.verb}", each.why, each.since)
+    return Seen([*found.values()])
 
 
 def _locked_since(cursor: Any, number: int) -> datetime | None:

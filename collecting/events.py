@@ -42,13 +42,14 @@ class Events:
         self._say(logging.ERROR, event, fields)
 
     def _say(self, level: int, event: str, fields: dict[str, Any]) -> None:
-        shown = {name: self._shown(value) for name, value in fields.items() if value is not None}
+        shown = {name: self.shown(value) for name, value in fields.items() if value is not None}
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", log_lines.line(event, shown))
         if self.listener is not None:
             self.listener(event, shown)
 
-    def _shown(self, value: object) -> str:
+    def shown(self, value: object) -> str:
+        """As it may be shown to anybody, in one line."""
         if isinstance(value, datetime):
             return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         if isinstance(value, float):

@@ -16,7 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from alerting import failures
 from collecting.backlog import Backlog
 from collecting.events import Events
 from collecting.landing import Landing
@@ -141,12 +143,16 @@ class Following:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         if self._ending.is_set():
             self.events.info(f"{verb}_interrupted", next="what was done counts, the next run does the rest")
-        elif child.returncode == 0:
+            return child.returncode
+        if child.returncode == 0:
             self.events.info(verb, said=lines[-1] if lines else None)
         elif child.returncode == 3:
             self.events.warning(verb, said=" / ".join(lines[-_LINES:]), exit_code=3)
         else:
             self.events.error(f"{verb}_failed", said=" / ".join(lines[-_LINES:]), exit_code=child.returncode)
+        last = lines[-1].removeprefix("error: ") if lines else "it was killed"
+        why = None if child.returncode in (0, 3) else self.events.shown(last)
+        failures.note(verb, why, datetime.now(UTC))
         return child.returncode
 
 

@@ -12,9 +12,9 @@ import pytest
 from small_mart import SmallMart, small_mart
 from tiny import minute
 
-from alerting import pipeline, stations
+from alerting import failures, pipeline, stations
 from alerting.configuration import Alerts, Rule
-from warehouse import advisory_lock
+from warehouse import advisory_lock, settings
 from warehouse.database import connect_to
 from warehouse.dbt_process import BUILD_LOCK
 
@@ -247,6 +247,34 @@ def test_a_failed_run(world: World) -> None:
     world.execute("update raw.loads set cleaned_at = now() where load_id = 'dead'")
     assert world.found(failed) == {"load": "holds"}  # to clean is not to load
     world.execute("insert into raw.loads values ('next', now(), 10, now())")
+    assert world.found(failed) == {}
+
+
+def test_a_run_that_failed_before_it_came_to_the_database(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Rule("failed", "failed_run")
+    monkeypatch.setenv(settings.HOME, str(tmp_path))
+    world.execute("update raw.loads set completed_at = %s", minute(90))
+    failures.note("load", None, minute(100))
+    assert not list(tmp_path.iterdir()), "of what goes well nothing is noted"
+    failures.note("load", "error: no such folder", minute(100))
+    failures.note("load", "error: cannot list s3://b: not allowed", minute(110))
+    failures.note("build", "error: dbt is not installed", minute(111))
+    found = {each.subject: (each.fact, each.since) for each in world.findings(failed)}
+    assert found == {
+        "load": ("error: cannot list s3://b: not allowed", minute(100)),
+        "build": ("error: dbt is not installed", minute(111)),
+    }
+    assert world.found(failed, at=110 + 25 * 60) == {"build": "holds"}, "nobody tries any more"
+    # Others may have made up for it, and whoever noted it has not noticed.
+    world.execute("insert into raw.loads values ('next', %s, 10, %s)", minute(112), minute(112))
+    world.execute("insert into intermediate.builds values ('1', %s, %s, true)", minute(112), minute(113))
+    assert world.found(failed) == {}
+    failures.note("load", "error: no such folder", minute(114))
+    failures.note("build", None, minute(114))
+    assert world.found(failed) == {"load": "holds"}
+    (tmp_path / "poll" / "failed.json").write_text("[half")
     assert world.found(failed) == {}
 
 

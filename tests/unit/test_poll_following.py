@@ -10,15 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from alerting import failures
 from collecting import following
 from collecting.backlog import Backlog
 from collecting.events import Events
 from collecting.following import Followed, Following
 from collecting.landing import LocalLanding
+from collecting.redaction import Redactor, Secret
+from warehouse import settings
 
 # `velib` as it is called: notes its verb and arguments, says and does what the variable of its verb's name holds.
 STAND_IN = """
@@ -83,6 +87,7 @@ def it(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.Mon
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     monkeypatch.setenv("SECRET_TOKEN", "t0psecret")
     monkeypatch.setenv("SECRET_OTHER", "theirs")
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
     return Followings(tmp_path, caplog)
 
 
@@ -134,6 +139,24 @@ def test_a_load_that_fails_is_done_again(it: Followings, monkeypatch: pytest.Mon
     it.land(HOUR.replace("08", "09"))
     assert it.following.run().exit_code == 0
     assert it.asked()[0][1:] == [str(it.landing.root / HOUR), str(it.landing.root / HOUR.replace("08", "09"))]
+
+
+def test_what_failed_is_noted_for_the_alerts_until_it_does_not(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> dict[str, str]:
+        return {each.verb: each.why for each in failures.standing(datetime.now(UTC))}
+
+    it.events.redactor = Redactor([Secret("token", "t0psecret")])
+    it.land(HOUR)
+    monkeypatch.setenv("DO_LOAD", "print('error: no t0psecret'); sys.exit(1)")
+    it.following.run()
+    assert failing() == {"load": "no [secret]"}
+    monkeypatch.setenv("DO_LOAD", "sys.exit(3)")
+    monkeypatch.setenv("DO_BUILD", "os.kill(os.getpid(), 9)")
+    it.following.run()
+    assert failing() == {"build": "build says: done"}
+    monkeypatch.delenv("DO_BUILD")
+    it.following.run()
+    assert failing() == {}
 
 
 def test_quarantined_files_are_no_failure(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:
