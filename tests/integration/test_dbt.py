@@ -36,10 +36,15 @@ INCREMENTAL = [
     "intermediate.int_trips",
     "intermediate.int_trip_durations_daily",
     "intermediate.int_routes_monthly",
+    "intermediate.int_bike_usage",
     "mart.kpi_trips_daily",
 ]
 # One row spoilt a statement, and the test that has to find it. Each statement leaves the database's own constraints alone.
 DAMAGES = {
+    "update intermediate.int_bike_usage set stations_visited = stations_visited + 1 where (bike_id, period, period_start) in"
+    " (select bike_id, period, period_start from intermediate.int_bike_usage where trips > 1 order by 1, 2, 3 limit 1)": (
+        "bike_usage_is_of_trips"
+    ),
     "update mart.fct_trips set departed_at = arrived_at where trip_id = (select min(trip_id::text)::uuid from mart.fct_trips)": (
         "fct_trips_estimates_inside_brackets"
     ),

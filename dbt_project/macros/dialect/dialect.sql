@@ -79,6 +79,14 @@
     cast(date_trunc('month', cast({{ day }} as timestamp)) as date)
 {%- endmacro %}
 
+{#- The first day of a day's ISO week, a Monday. -#}
+{% macro week_of(day) -%}
+    {{ return(adapter.dispatch('week_of', 'velib')(day)) }}
+{%- endmacro %}
+{% macro default__week_of(day) -%}
+    cast(date_trunc('week', cast({{ day }} as timestamp)) as date)
+{%- endmacro %}
+
 {#- The first day of the month after it. -#}
 {% macro next_month(month) -%}
     {{ return(adapter.dispatch('next_month', 'velib')(month)) }}

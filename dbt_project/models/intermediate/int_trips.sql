@@ -19,6 +19,12 @@
     pre_hook="{{ without_merge_joins() }}",
     post_hook=[
         "{{ partial_index('rebalancing', 'departed_at', \"trip_type = 'rebalancing'\") }}",
+        "{{ partial_index('boomerang', 'departed_at', \"trip_type = 'boomerang'\") }}",
+        "{{ block_range_index(
+            'local_periods',
+            '(' ~ local_day('departed_at') ~ '), (' ~ week_of(local_day('departed_at')) ~ ')',
+            \"trip_type in ('trip', 'round_trip', 'boomerang')\"
+        ) }}",
         "{{ through_scope('int_trips_scope') }}",
         "{{ begin_changes() }}",
         "{{ analyze_when_new() }}",
