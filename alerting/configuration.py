@@ -89,7 +89,7 @@ class Rule:
             ),
             "feed_silent": f"feeds without a snapshot for {span(self.lasting)}",
             "quarantine_grows": f"{self.files} or more new files in quarantine",
-            "failed_run": "a load or a build that failed or died",
+            "failed_run": "a load or a build that failed or died, a database out of reach",
             "test": "only a test: messages get here",
         }[self.kind]
 

@@ -6,7 +6,7 @@ does the rest. Only a message whose delivery could not be noted any more is sent
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from alerting import messages, pipeline, state, stations
+from alerting import messages, out_of_reach, pipeline, state, stations
 from alerting.configuration import Alerts, Receiver, Rule
 from alerting.delivery import Outcome, Post
 from alerting.log import log
@@ -61,11 +61,20 @@ def evaluate_and_log(alerts: Alerts) -> Evaluation | None:
 
 def evaluate_once(alerts: Alerts, dry_run: bool = False) -> Evaluation:
     """Evaluate alerts on this warehouse, now."""
-    with closing(connect("velib alert")) as connection:
-        try:
-            return evaluate(connection, alerts, datetime.now(UTC), dry_run=dry_run)
-        except psycopg2.Error as error:
-            raise VelibError(f"the database failed: {_first_line(error)}; the next evaluation does the rest") from error
+    now = datetime.now(UTC)
+    try:
+        with closing(connect("velib alert")) as connection:
+            evaluation = evaluate(connection, alerts, now, dry_run=dry_run)
+    except (VelibError, psycopg2.Error) as error:
+        why = str(error)
+        if isinstance(error, psycopg2.Error):
+            why = f"the database failed: {_first_line(error)}; the next evaluation does the rest"
+        if not dry_run:
+            _report_failures(out_of_reach.tell(alerts, why, now))
+        raise VelibError(why) from error
+    if not dry_run:
+        evaluation.outcomes += out_of_reach.is_over(alerts, now)
+    return evaluation
 
 
 def report(evaluation: Evaluation) -> None:
@@ -74,14 +83,19 @@ def report(evaluation: Evaluation) -> None:
         log("critical", "rule_failed", rule=rule, detail=why)
     for rule, names in evaluation.unknown_names.items():
         log("warning", "names_not_in_the_mart", rule=rule, names=", ".join(names))
-    for outcome in evaluation.failures:
-        log(
-            "critical",
-            "not_delivered",
-            receiver=outcome.receiver.name,
-            title=outcome.message.title,
-            detail=outcome.error,
-        )
+    _report_failures(evaluation.failures)
+
+
+def _report_failures(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.error is not None:
+            log(
+                "critical",
+                "not_delivered",
+                receiver=outcome.receiver.name,
+                title=outcome.message.title,
+                detail=outcome.error,
+            )
 
 
 def evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import socket
 import ssl
@@ -11,10 +12,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +27,7 @@ from click.testing import CliRunner
 from feed_server import FeedServer, ok, serving, silent, status
 from small_mart import small_mart
 
-from alerting import receivers
+from alerting import configuration, evaluation, receivers
 from alerting.configuration import Receiver, Rule
 from alerting.delivery import Outcome, Post
 from alerting.messages import Message, Part
@@ -33,6 +35,7 @@ from alerting.state import Due, Incident
 from orchestration.lib.alerts import evaluate as tick
 from warehouse import settings
 from warehouse.cli import velib
+from warehouse.errors import VelibError
 
 AT = datetime(2026, 6, 2, 8, tzinfo=UTC)
 HOOK = Receiver("hook", "webhook", url_env="HOOK_URL")
@@ -293,3 +296,40 @@ def test_from_dagster(home: Path, web: FeedServer, monkeypatch: pytest.MonkeyPat
     said += capsys.readouterr().err
     assert said.count("event=alerts_failed") == 3
     assert "s3cret" not in said
+
+
+def test_a_database_out_of_reach_is_told_and_that_it_is_back(
+    home: Path, web: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "poll.toml").write_text(
+        CONFIGURATION + '[[alerts.rule]]\nname = "runs"\nkind = "failed_run"\nrepeat = "1h"\n'
+    )
+    alerts = configuration.read(home / "poll.toml")
+    assert alerts is not None
+    there = os.environ[settings.DATABASE_URL]
+    monkeypatch.setenv("HOOK_URL", web.at("/s3cret", status(404), ok(b"ok")))
+
+    def at(minutes: float, url: str = "postgresql://u:s3cret@127.0.0.1:1/nowhere") -> list[str]:
+        """What comes to the webhook, or would have."""
+        monkeypatch.setenv(settings.DATABASE_URL, url)
+        monkeypatch.setattr(evaluation, "datetime", SimpleNamespace(now=lambda _: AT + timedelta(minutes=minutes)))
+        before = len(web.asked)
+        if url == there:
+            evaluation.evaluate_once(alerts)
+        else:
+            with pytest.raises(VelibError, match="cannot connect"):
+                evaluation.evaluate_once(alerts)
+        return [json.loads(each.body)["text"] for each in web.asked[before:]]
+
+    told, back = "warning: runs: 1 new", "info: runs: 1 recovered"
+    assert at(0) == at(4) == [], "it may be a restart"
+    assert at(6) == [told]  # and not delivered
+    assert at(7) == [told]
+    assert at(8) == at(66) == []
+    assert at(67) == [told]
+    assert "s3cret" not in (home / "database_out_of_reach.json").read_text()
+    assert [each for each in at(68, there) if "runs" in each] == [back.replace("info: ", "recovered: ")]
+    assert not (home / "database_out_of_reach.json").exists()
+    assert at(70) == at(69) == []
+    (home / "database_out_of_reach.json").write_text("[half")
+    assert at(71) == []
