@@ -190,8 +190,10 @@ def _marts(seen: Seen) -> Line:
     if not found.feeds:
         return Line("marts", True, "nothing to build")
     under_way = build is not None and build.is_under_way
-    loaded_long_ago = found.last_load_at is not None and seen.at - found.last_load_at > _BUILT_WITHIN
     is_behind = found.not_built is None or found.not_built > 0
+    # Of the first load that is not built: of a live feed the last one is always of just now.
+    loaded_at = found.behind_since or found.last_load_at
+    loaded_long_ago = loaded_at is not None and seen.at - loaded_at > _BUILT_WITHIN and found.loading_since is None
     failed = build is not None and not build.has_succeeded and not under_way
     return Line("marts", not failed and not (is_behind and loaded_long_ago and not under_way), marts(found))
 

@@ -72,7 +72,8 @@ class WarehouseStatus:
     """What was loaded and what was not. `quarantine` holds the latest of `quarantine_counts`, which is by reason.
 
     `loading_since` is of a load under way; `dead_loads` began, never came to an end, and left rows that count for nothing.
-    `not_built` is how many change sets the marts do not have yet, None where no mart has been built.
+    `not_built` is how many change sets the marts do not have yet, None where no mart has been built; `behind_since` is when the
+    first of them was loaded.
     """
 
     feeds: tuple[FeedStatus, ...]
@@ -85,6 +86,7 @@ class WarehouseStatus:
     not_built: int | None
     last_build: LastBuild | None
     database_bytes: int
+    behind_since: datetime | None = None
 
 
 # Each part takes what it tells through an index, however much there is: of the snapshots only the latest thousand are read.
@@ -155,9 +157,10 @@ from (
 """
 
 # The models move on together; after a build that died the hindmost says what is missing. A model that is no more is not behind.
-_NOT_BUILT = f"""
-select count(*) from raw.snapshots s
-where {catalog.COMPLETE} and s.change_set_id > (
+_NOT_BUILT = """
+select count(*), min(l.completed_at)
+from raw.snapshots s join raw.loads l on l.load_id = s._dlt_load_id
+where l.completed_at is not null and s.change_set_id > (
     select min(w.change_set_id) from intermediate.build_watermarks w
     where coalesce(to_regclass('mart.' || quote_ident(w.model_name)), to_regclass('intermediate.' || quote_ident(w.model_name)))
         is not null
@@ -188,10 +191,10 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
             feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps, loaded))
         cursor.execute(_LOADS, {"locked_since": _locked_since(connection, raw_schema.LOAD_LOCK)})
         loading_since, dead, last_load_at = cursor.fetchone()
-        not_built = last_build = None
+        not_built = behind_since = last_build = None
         if _exists(cursor, "mart.fct_trips"):
             cursor.execute(_NOT_BUILT)
-            not_built = cursor.fetchone()[0]
+            not_built, behind_since = cursor.fetchone()
         if _exists(cursor, "intermediate.builds"):
             cursor.execute(_LAST_BUILD, {"locked_since": _locked_since(connection, BUILD_LOCK)})
             last_build = next((LastBuild(*row) for row in cursor), None)
@@ -222,6 +225,7 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         not_built=not_built,
         last_build=last_build,
         database_bytes=size,
+        behind_since=behind_since,
     )
 
 

@@ -117,6 +117,16 @@ def test_the_marts(
     assert (found.is_well, found.said) == (is_well, said)
 
 
+def test_marts_that_nobody_builds_while_loads_go_on() -> None:
+    behind = {"not_built": 40, "last_load_at": NOW - timedelta(minutes=1), "behind_since": NOW - timedelta(minutes=29)}
+    assert line(seen(**behind), "marts").is_well
+    behind["behind_since"] = NOW - timedelta(minutes=31)
+    assert not line(seen(**behind), "marts").is_well
+    assert line(seen(**behind, loading_since=NOW), "marts").is_well, (
+        "somebody loads an archive: the build comes after it"
+    )
+
+
 @pytest.mark.parametrize(
     ("quarantined", "loaded", "is_well"), [(0, 0, True), (1, 99, True), (1, 98, False), (3, 0, False)]
 )
