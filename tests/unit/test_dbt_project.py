@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingestion.arrow import TABLES
+from ingestion.arrow import CHANGE_SETS, TABLES
+from ingestion.prune import READERS
 from warehouse import settings
 
 PROJECT = settings.project_root() / "dbt_project"
@@ -177,6 +178,13 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "kpi_station_daily",
         "kpi_fill_heatmap",
         "kpi_district_fill_heatmap",
+        "kpi_station_weekly",
+        "kpi_station_monthly",
+        "kpi_station_flow_daily",
+        "kpi_district_hourly",
+        "kpi_district_daily",
+        "kpi_district_weekly",
+        "kpi_district_monthly",
         "int_bike_usage",
         "kpi_bike_usage",
         "kpi_collection_daily",
@@ -201,6 +209,26 @@ def test_names_and_layers(models: dict[str, dict[str, Any]], manifest: dict[str,
             read = _layer(manifest["nodes"][parent]) if kind == "model" else kind
             assert read in MAY_READ[layer], f"{name} ({layer}) reads {parent}"
             assert read != "source" or layer == "staging" or name in SOURCE_READERS, f"{name} reads {parent}"
+
+
+def test_nothing_is_pruned_before_who_reads_it_has_applied_it(models: dict[str, dict[str, Any]]) -> None:
+    """A model that reads change sets and is not among ingestion.prune's readers would lack what goes before it looks."""
+    parents = {name: [each.rpartition(".")[2] for each in node["depends_on"]["nodes"]] for name, node in models.items()}
+
+    def reads_change_sets(name: str) -> bool:
+        if name in {*CHANGE_SETS, "station_attribute_changes"}:
+            return True
+        # Through what is not stored. A scope is watched by the model that it is a scope of.
+        stored = models.get(name, {}).get("config", {}).get("materialized") not in ("view", "ephemeral")
+        return not stored and any(map(reads_change_sets, parents.get(name, ())))
+
+    readers = {
+        name.removesuffix("_scope")
+        for name, node in models.items()
+        if node["config"]["materialized"] not in ("view", "ephemeral") and any(map(reads_change_sets, parents[name]))
+    }
+    assert {"int_bike_locations", "int_station_status", "int_station_attributes", "int_trips"} <= readers
+    assert readers <= set(READERS)
 
 
 def _written(arrow_type: pa.DataType) -> str:
@@ -252,5 +280,6 @@ def test_incremental_models_have_a_unit_test_of_that_mode(manifest: dict[str, An
         "int_trip_durations_daily",
         "int_routes_monthly",
         "kpi_trips_daily",
+        "kpi_rebalancing_daily",
         "int_bike_usage",
     } <= tested
