@@ -80,8 +80,8 @@ def trips_of_days(trips: Sequence[TripRow]) -> list[TripsOfDayRow]:
     for (day, feed, bike_type, trip_type), group in grouped(
         trips, lambda trip: (_day(trip), trip.feed, trip.bike_type, trip.trip_type)
     ):
-        seconds = [_seconds(trip) for trip in group]
-        metres = [_metres(trip.distance_m) for trip in group if trip.distance_m is not None]
+        seconds = [seconds_of(trip) for trip in group]
+        metres = [metres_of(trip.distance_m) for trip in group if trip.distance_m is not None]
         rows.append(
             TripsOfDayRow(
                 date_day=day,
@@ -135,7 +135,7 @@ def _route(trip: TripRow) -> tuple[date, str, str, str]:
 
 def _of_route(group: Sequence[TripRow]) -> tuple[int, int, int, int, float]:
     types = [trip.bike_type for trip in group]
-    seconds = sum(_seconds(trip) for trip in group)
+    seconds = sum(seconds_of(trip) for trip in group)
     return len(group), types.count("mechanical"), types.count("electric"), seconds, seconds / len(group)
 
 
@@ -143,7 +143,7 @@ def _day(trip: TripRow) -> date:
     return trip.departed_at.astimezone(PARIS).date()
 
 
-def _seconds(trip: TripRow) -> int:
+def seconds_of(trip: TripRow) -> int:
     return int(trip.duration_seconds)  # none is negative
 
 
@@ -152,7 +152,7 @@ def _begin(trip: TripRow) -> int:
     return min(int(trip.duration_seconds // 60) // 5 * 5, 180)
 
 
-def _metres(distance_m: float) -> int:
+def metres_of(distance_m: float) -> int:
     """The mart keeps seven digits of a distance, as a number of four bytes."""
     (kept,) = struct.unpack("f", struct.pack("f", distance_m))
     return round(kept)
