@@ -73,6 +73,7 @@ class Following:
         self._ending = threading.Event()
         self._warm: Warm | None = None
         self._tested_at: float | None = None
+        self._watch: threading.Thread | None = None
 
     def repeat(self, command: Sequence[str] = COMMAND) -> None:
         """More passes than one will follow: from now on each costs what it must."""
@@ -84,6 +85,13 @@ class Following:
         if self.afterwards is not None and not self._ending.is_set():
             self.afterwards()
         return followed
+
+    def watch(self) -> None:
+        """What ends each pass, beside one that takes long: it may be that which the alerts are to tell of."""
+        if self.afterwards is None or self._ending.is_set() or (self._watch is not None and self._watch.is_alive()):
+            return
+        self._watch = threading.Thread(target=self.afterwards, name="alerts", daemon=True)
+        self._watch.start()
 
     def _load_and_build(self) -> Followed:
         taken = self.backlog.take()

@@ -121,6 +121,7 @@ class Poller:
             return
         if self._pass is not None and self._pass.is_alive():
             self.events.info("load_skipped", why="the one before is still under way; the next one takes this tick too")
+            self.following.watch()
             return
         self._pass = threading.Thread(target=self._follow, args=(self.following,), name="load and build", daemon=True)
         self._pass.start()

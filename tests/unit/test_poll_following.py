@@ -21,6 +21,7 @@ from collecting.backlog import Backlog
 from collecting.events import Events
 from collecting.following import Followed, Following
 from collecting.landing import LocalLanding
+from collecting.poll import Poller
 from collecting.redaction import Redactor, Secret
 from warehouse import settings
 
@@ -214,6 +215,23 @@ def until(holds: Callable[[], bool]) -> None:
             return
         time.sleep(0.005)
     raise AssertionError("it did not happen")
+
+
+def test_alerts_do_not_wait_for_a_pass_that_takes_long(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = it.notes.with_suffix(".go")
+    monkeypatch.setenv("DO_LOAD", f"import time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)")
+    alerts: list[str] = []
+    watching = it.make(afterwards=lambda: alerts.append("evaluated"))
+    poller = Poller((), it.notes.parent, it.landing, it.backlog, None, it.events, None, following=watching)  # type: ignore[arg-type]
+    it.land(HOUR)
+    poller.follow()
+    until(lambda: bool(it.notes.exists() and it.notes.read_text()))
+    assert alerts == []
+    poller.follow()
+    until(lambda: alerts == ["evaluated"])
+    assert it.said()[0].startswith("info event=load_skipped ")
+    go.touch()
+    until(lambda: alerts == ["evaluated"] * 2)
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
