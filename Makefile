@@ -3,11 +3,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove soak fuzz truth bench lint format ui docs clean lock
+.PHONY: help install demo test prove soak fuzz truth bench lint format ui bi docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BI_VENV := .venv-bi
+BI_STAMP := $(BI_VENV)/.installed
 PYTHON ?=
 UV ?= $(BIN)/uv
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
@@ -76,6 +78,28 @@ format: install ## ruff's formatting and safe fixes
 ui: install ## Dagster's web interface
 	@$(BIN)/velib ui
 
+bi: install $(BI_STAMP) ## Apache Superset with five dashboards on the mart, at http://127.0.0.1:8088 (ARGS='--port 8090')
+	@$(BIN)/python -m bi $(ARGS)
+
+# Superset's packages and ours exclude each other: an environment of its own. numpy and pandas as it pins them have no wheels for 3.13.
+$(BI_STAMP): bi/requirements.lock
+	@set -e; \
+	python=""; \
+	for candidate in $(or $(BI_PYTHON),$(BIN)/python python3.12 python3.11); do \
+	    if $$candidate -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then \
+	        python=$$candidate; break; \
+	    fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "error: Superset needs Python 3.11 or 3.12, and none was found (tried: $(or $(BI_PYTHON),$(BIN)/python python3.12 python3.11)); name yours: make bi BI_PYTHON=…" >&2; \
+	    exit 1; \
+	fi; \
+	echo "installing Superset into $(BI_VENV) with $$($$python --version) (a minute, 700 MB) …"; \
+	$$python -m venv --clear $(BI_VENV); \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BI_VENV)/bin/python --no-deps --require-hashes -r bi/requirements.lock 2>/dev/null \
+	    || $(BI_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r bi/requirements.lock; \
+	touch $(BI_STAMP)
+
 fuzz: install ## the readers on N random files each (100,000)
 	@FUZZ_EXAMPLES=$(or $(N),100000) $(BIN)/python -m pytest -n auto tests/unit/test_fuzz_formats.py $(ARGS)
 
@@ -89,15 +113,17 @@ docs: install ## dbt's documentation as one page, dbt_project/target/static_inde
 	@$(BIN)/velib db start
 	cd dbt_project && ../$(BIN)/dbt docs generate --static
 
-clean: ## remove .venv, caches and build products; warehouses (.velib*) stay
+clean: ## remove .venv, .venv-bi, caches and build products; warehouses (.velib*) stay
 	@if [ -x $(BIN)/velib ]; then \
 	    $(BIN)/velib db stop; \
 	    if [ -d .velib-demo ]; then VELIB_HOME=.velib-demo $(BIN)/velib db stop; fi; \
 	fi
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BI_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf dbt_project/target dbt_project/logs dbt_project/dbt_packages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: install ## write requirements.lock anew from pyproject.toml
+lock: install ## write requirements.lock anew from pyproject.toml, and bi/requirements.lock from bi/requirements.in
 	$(UV) pip compile pyproject.toml --extra s3 --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
+	$(UV) pip compile bi/requirements.in --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o bi/requirements.lock

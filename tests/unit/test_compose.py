@@ -38,7 +38,8 @@ def test_it_is_valid_by_the_compose_schema() -> None:
 
 
 def test_the_services_are_there_and_watched(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "poll"}
+    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "poll", "superset"}
+    assert compose["services"]["superset"]["profiles"] == ["bi"]
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name

@@ -1,0 +1,256 @@
+"""`python -m bi.inside.check`: each dashboard opened in a real browser, on the warehouse's own data.
+
+A dashboard fails where a chart shows an error, or nothing although there is something to show, where a query takes longer
+than the limit, or where the page reaches for another host. Each query is timed by itself, once the page is done: what it
+takes while a browser and a dozen others keep the machine busy says little about it.
+"""
+
+import argparse
+import io
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from bi.inside import prepare, private
+from bi.inside.browser import BrowserError, Page, opened
+
+_WIDTH = 1400
+_TALL = 4000  # charts out of view are not drawn
+_LARGEST = 240_000  # bytes of a picture
+
+# Charts that rightly show nothing where all is well, or where the feed does not say.
+_MAY_BE_EMPTY = {
+    "The last gaps": "no gap",
+    "Refresh, seconds": "an archive: no snapshot was live",
+    "Blocked, and why": "no bike is blocked",
+    "Where they stand": "no bike is in trouble",
+    "Bikes to look after, the gravest first": "no bike is in trouble",
+    "Empty and full stations, the longest so first": "no station is empty or full",
+    "How full the districts are": "a city without districts",
+}
+
+_FILTER = "a filter"  # its list of values, which may be empty
+
+# Keeps what charts and filters asked for and got.
+_WATCH = """
+window.watched = {open: 0, done: []};
+const plain = window.fetch;
+window.fetch = async (resource, options) => {
+  const url = String(resource.url || resource);
+  if (!url.includes('/api/v1/chart/data')) return plain(resource, options);
+  window.watched.open += 1;
+  try {
+    const answer = await plain(resource, options);
+    window.watched.done.push({asked: String(options?.body ?? ''), status: answer.status, text: await answer.clone().text()});
+    return answer;
+  } finally {
+    window.watched.open -= 1;
+  }
+};
+"""
+
+
+@dataclass
+class Seen:
+    """What came of one dashboard."""
+
+    title: str
+    charts: int = 0
+    problems: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # of the slowest query, by chart
+
+    def line(self) -> str:
+        slowest = max(self.seconds, key=lambda name: self.seconds[name], default="")
+        told = f"{self.title}: {self.charts} charts, slowest query {1000 * self.seconds.get(slowest, 0):.0f} ms ({slowest})"
+        return told + (f"; nothing to show: {', '.join(self.empty)}" if self.empty else "")
+
+
+class Checker:
+    def __init__(self, page: Page, base: str, limit: float, pictures: Path | None) -> None:
+        self.page = page
+        self.base = base
+        self.limit = limit
+        self.pictures = pictures
+        self.mart = psycopg2.connect(
+            os.environ[private.DATABASE_URL], options=f"-c timezone={os.environ[private.TIME_ZONE]} -c search_path=mart"
+        )
+        self.mart.autocommit = True
+
+    def log_in(self) -> None:
+        page = self.page
+        page.open(f"{self.base}/login/")
+        for field_, text in (("username", private.ADMINISTRATOR), ("password", private.administrators_password())):
+            found = f"document.querySelector('[data-test={field_}-input]')"
+            page.wait("the form to log in", lambda found=found: page.ask(f"!!{found}"))  # type: ignore[misc]
+            page.ask(f"{found}.focus()")
+            page.call("Input.insertText", text=text)
+        for kind in ("keyDown", "keyUp"):
+            page.call(
+                "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
+            )
+        page.wait("the log-in", lambda: "/login" not in page.ask("location.pathname"))
+
+    def look(self, dashboard: dict[str, Any]) -> Seen:
+        page, slug = self.page, dashboard["slug"]
+        seen = Seen(dashboard["dashboard_title"])
+        wanted = sum(1 for each in dashboard["position"].values() if isinstance(each, dict) and each["type"] == "CHART")
+        page.events.clear()
+        page.size(_WIDTH, _TALL)
+        page.open(f"{self.base}/superset/dashboard/{slug}/")
+        names = {
+            each["id"]: each["slice_name"]
+            for each in page.ask(f"fetch('/api/v1/dashboard/{slug}/charts').then(a => a.json())")["result"]
+        }
+        try:
+            page.wait("all charts", lambda: self._is_done(wanted), 120)
+        except BrowserError as error:
+            seen.problems.append(str(error))
+        time.sleep(2)  # they move in
+        self._judge(page.ask("window.watched.done"), names, seen)
+        for text in page.ask(
+            "[...document.querySelectorAll('[data-test=error-message],.ant-alert-error')].map(e => e.innerText)"
+        ):
+            seen.problems.append(f"shows: {' '.join(text.split())[:200]}")
+        if seen.charts != wanted:
+            seen.problems.append(f"{seen.charts} of {wanted} charts have answered")
+        seen.problems += self._strangers()
+        if self.pictures is not None:
+            self._picture(self.pictures / f"dashboard-{slug}.png")
+        return seen
+
+    def _is_done(self, wanted: int) -> bool:
+        """All charts are there, none loads, and nothing is asked any more."""
+        return bool(
+            self.page.ask(
+                f"document.querySelectorAll('[data-test-chart-id]').length >= {wanted} && window.watched.open === 0"
+                f" && window.watched.done.length >= {wanted} && !document.querySelector('[data-test=loading-indicator], .loading')"
+            )
+        )
+
+    def _judge(self, answers: list[dict[str, Any]], names: dict[int, str], seen: Seen) -> None:
+        charts = set()
+        for answer in answers:
+            asked = json.loads(answer["asked"] or "{}")
+            number = (asked.get("form_data") or {}).get("slice_id")
+            name = _FILTER if number is None else names.get(number, str(number))
+            if number is not None:
+                charts.add(number)
+            if answer["status"] != 200:
+                seen.problems.append(f"{name}: {answer['text'][:300]}")
+                continue
+            for result in json.loads(answer["text"])["result"]:
+                if result.get("error"):
+                    seen.problems.append(f"{name}: {result['error'][:300]}")
+                    continue
+                self._judge_result(name, result, seen)
+        seen.charts = len(charts)
+
+    def _judge_result(self, name: str, result: dict[str, Any], seen: Seen) -> None:
+        query = result["query"]
+        took = self._seconds(query)
+        seen.seconds[name] = max(took, seen.seconds.get(name, 0))
+        if took > self.limit:
+            seen.problems.append(f"{name}: its query takes {took:.2f} s\n{query}")
+        if name != _FILTER and not any(value is not None for row in result["data"] for value in row.values()):
+            if name not in seen.empty:
+                seen.empty.append(name)
+            if name not in _MAY_BE_EMPTY and not self._reads_nothing(query):
+                seen.problems.append(f"{name}: shows nothing\n{query}")
+
+    def _seconds(self, query: str) -> float:
+        with self.mart.cursor() as cursor:
+            begun = time.perf_counter()
+            cursor.execute(query)
+            cursor.fetchall()
+            return time.perf_counter() - begun
+
+    def _reads_nothing(self, query: str) -> bool:
+        """Whether a relation that the query reads has no row at all: a feed without bikes has no trips."""
+        with self.mart.cursor() as cursor:
+            for relation in sorted(set(re.findall(r'"?\bmart"?\."?(\w+)', query))):
+                cursor.execute(f"select not exists (select from mart.{relation})")
+                if cursor.fetchone()[0]:
+                    return True
+        return False
+
+    def _strangers(self) -> list[str]:
+        """Requests to other hosts that were not stopped before they left the browser."""
+        stopped = {
+            event["params"]["requestId"]
+            for event in self.page.events
+            if event["method"] == "Network.loadingFailed" and event["params"].get("blockedReason") == "csp"
+        }
+        return [
+            f"reaches for {event['params']['request']['url']}"
+            for event in self.page.events
+            if event["method"] == "Network.requestWillBeSent"
+            and not event["params"]["request"]["url"].startswith((self.base, "data:", "blob:"))
+            and event["params"]["requestId"] not in stopped
+        ]
+
+    def _picture(self, path: Path) -> None:
+        """The page as high as it is; in fewer colours where it would be too large for documentation."""
+        from PIL import Image
+
+        bottom = self.page.ask(
+            "Math.max(...[...document.querySelectorAll('[data-test-chart-id]')].map(e => e.getBoundingClientRect().bottom))"
+        )
+        self.page.size(_WIDTH, int(bottom) + 40)
+        time.sleep(2)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(io.BytesIO(self.page.picture())) as taken:
+            image = taken.convert("RGB")
+        image.save(path, optimize=True)
+        if path.stat().st_size > _LARGEST:
+            image.quantize(255).save(path, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bi.inside.check", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--limit", type=float, required=True)
+    parser.add_argument("--pictures", type=Path)
+    arguments = parser.parse_args()
+    base = f"http://127.0.0.1:{arguments.port}"
+    try:
+        _wait(base)
+        with opened() as page:
+            for domain in ("Page", "Runtime", "Network"):
+                page.call(f"{domain}.enable")
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=_WATCH)
+            checker = Checker(page, base, arguments.limit, arguments.pictures)
+            checker.log_in()
+            failed = False
+            for _, dashboard in prepare.objects("dashboards"):
+                seen = checker.look(dashboard)
+                failed = failed or bool(seen.problems)
+                print(seen.line(), *(f"  ! {problem}" for problem in seen.problems), sep="\n", flush=True)  # noqa: T201
+    except BrowserError as error:
+        sys.exit(f"error: {error}")
+    sys.exit(failed)
+
+
+def _wait(base: str) -> None:
+    until = time.monotonic() + 180
+    while True:
+        try:
+            urllib.request.urlopen(f"{base}/health", timeout=5).close()  # noqa: S310
+            return
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > until:
+                raise BrowserError("Superset did not start") from None
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()

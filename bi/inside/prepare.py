@@ -1,0 +1,138 @@
+"""Superset made ready: its own tables, the administrator, the bundle. What is done already is not done again."""
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bi.inside import private
+
+BUNDLE = Path(__file__).resolve().parent.parent / "bundle"
+
+
+def application() -> Any:
+    """Superset's Flask application, configured by superset_config.py."""
+    os.environ["SUPERSET_CONFIG_PATH"] = str(Path(__file__).with_name("superset_config.py"))
+    os.environ["SUPERSET_HOME"] = str(private.home())
+    os.environ["SCARF_ANALYTICS"] = "false"
+    warnings.filterwarnings("ignore")  # Superset's of its own libraries: nobody here can mend them
+    logging.disable(logging.WARNING)
+    from superset.app import create_app
+
+    return create_app()
+
+
+def prepare(application: Any) -> None:
+    with application.app_context():
+        _own_tables()
+        administrator = _administrator()
+        _bundle(administrator)
+        _connection()
+
+
+def objects(kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The bundle's databases, datasets, charts or dashboards, with their files."""
+    for path in sorted((BUNDLE / kind).rglob("*.yaml")):
+        yield path, yaml.safe_load(path.read_text())
+
+
+# -- what has been done ---------------------------------------------------------------------------------------------------
+
+
+def _state() -> Path:
+    return private.home() / "prepared.json"
+
+
+def _noted() -> dict[str, str]:
+    try:
+        return dict(json.loads(_state().read_text()))
+    except FileNotFoundError:
+        return {}
+
+
+def _note(what: str, version: str) -> None:
+    temporary = _state().with_suffix(".partial")
+    temporary.write_text(json.dumps(_noted() | {what: version}))
+    temporary.replace(_state())
+
+
+# -- the steps ------------------------------------------------------------------------------------------------------------
+
+
+def _own_tables() -> None:
+    """The schema of Superset's own database and the rights of its roles: as of this version."""
+    from importlib.metadata import version
+
+    installed = version("apache-superset")
+    if _noted().get("superset") == installed:
+        return
+    print("setting up Superset's own database (once, half a minute) …", flush=True)  # noqa: T201
+    from flask_migrate import upgrade
+    from superset.extensions import appbuilder, security_manager
+
+    upgrade()
+    appbuilder.add_permissions(update_perms=True)
+    security_manager.sync_role_definitions()
+    _note("superset", installed)
+
+
+def _administrator() -> Any:
+    from superset.extensions import security_manager
+
+    found = security_manager.find_user(private.ADMINISTRATOR)
+    if found:
+        return found
+    return security_manager.add_user(
+        username=private.ADMINISTRATOR,
+        first_name="velib",
+        last_name="warehouse",
+        email="admin@localhost",
+        role=security_manager.find_role("Admin"),
+        password=private.administrators_password(),
+    )
+
+
+def _bundle(administrator: Any) -> None:
+    """The bundle's files into Superset, over what was there under their uuids: only when a file has changed."""
+    files = {str(path.relative_to(BUNDLE)): path.read_text() for path in sorted(BUNDLE.rglob("*.yaml"))}
+    version = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    if _noted().get("bundle") == version:
+        return
+    print("importing the dashboards …", flush=True)  # noqa: T201
+    from flask import g
+    from superset.commands.importers.v1.assets import ImportAssetsCommand
+
+    # On disk the bundle is what `superset import-dashboards` takes; as assets, datasets and charts are overwritten too.
+    metadata = yaml.safe_load(files["metadata.yaml"])
+    files["metadata.yaml"] = yaml.safe_dump(metadata | {"type": "assets"})
+    for path, database in objects("databases"):
+        files[str(path.relative_to(BUNDLE))] = yaml.safe_dump(database | {"sqlalchemy_uri": _uri()})
+    g.user = administrator
+    ImportAssetsCommand(files).run()
+    _note("bundle", version)
+
+
+def _connection() -> None:
+    """The database's URL and time zone as of now: the embedded server's port may be another than at the import."""
+    from superset import db
+    from superset.models.core import Database
+
+    for _, wanted in objects("databases"):
+        database = db.session.query(Database).filter_by(uuid=wanted["uuid"]).one()
+        extra = wanted["extra"]
+        arguments = extra["engine_params"]["connect_args"]
+        arguments["options"] += f" -c timezone={os.environ.get(private.TIME_ZONE, 'Europe/Paris')}"
+        if database.sqlalchemy_uri_decrypted != _uri() or json.loads(database.extra) != extra:
+            database.set_sqlalchemy_uri(_uri())
+            database.extra = json.dumps(extra)
+            db.session.commit()
+
+
+def _uri() -> str:
+    return "postgresql+psycopg2://" + os.environ[private.DATABASE_URL].partition("://")[2]

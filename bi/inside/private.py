@@ -1,0 +1,37 @@
+"""What only this machine knows: the folder of Superset's own data, its key, the administrator's password."""
+
+import os
+import secrets
+from pathlib import Path
+
+HOME = "VELIB_BI_HOME"
+DATABASE_URL = "VELIB_BI_DATABASE_URL"
+TIME_ZONE = "VELIB_BI_TIME_ZONE"
+ADMINISTRATOR = "admin"
+
+
+def home() -> Path:
+    folder = Path(os.environ[HOME])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def kept_secret(name: str) -> str:
+    """The secret in the file of that name; made by chance at first, readable by its owner alone."""
+    path = home() / name
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_urlsafe(32 if name == "secret_key" else 12)
+        file.write(secret + "\n")
+    return secret
+
+
+def secret_key() -> str:
+    return kept_secret("secret_key")
+
+
+def administrators_password() -> str:
+    return kept_secret("admin.password")
