@@ -11,12 +11,13 @@ from orchestration.lib.resources import Dbt, Warehouse
 
 defs = dg.Definitions(
     assets=[landing.snapshots, collecting.poll, raw.tables, raw.archive, raw.dead_rows, dbt.models],
-    jobs=[jobs.load_and_build, jobs.poll_load_and_build, jobs.backfill, jobs.full_data_tests, jobs.clean],
+    jobs=[jobs.load_and_build, jobs.poll_load_and_build, jobs.backfill, jobs.full_data_tests, jobs.clean, jobs.forget],
     schedules=[
         jobs.every_quarter_of_an_hour,
         jobs.poll_every_quarter_of_an_hour,
         jobs.hourly_clean,
         jobs.daily_full_data_tests,
+        jobs.daily_forget,
     ],
     sensors=[sensors.landing_files, sensors.alerts],
     resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},

@@ -1,8 +1,11 @@
 """The jobs that keep the warehouse up to date, the one that tests all of its history, the one that cleans up, and the schedules."""
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
 from orchestration.defs import collecting, dbt, raw
+from orchestration.lib.forgetting import DAYS, forget_runs, forget_told
 from orchestration.lib.runs import has_succeeded, run_tags, unless_under_way
 
 # Left out here and not on dbt's command line: a check that is planned and not run loses the result it had.
@@ -46,6 +49,22 @@ clean = dg.define_asset_job(
     description="Remove the rows that killed loads left. Waits for a load that is under way.",
     tags=run_tags(priority=0, hours=1),
 )
+
+
+@dg.op(
+    description=f"Deletes what Dagster remembers of runs, and of what velib poll told it, of more than {DAYS} days ago."
+)
+def forget_old(context: dg.OpExecutionContext) -> None:
+    before = datetime.now(UTC) - timedelta(days=DAYS)
+    names = (*LIVE, full_data_tests.name, clean.name, forget.name)
+    runs, told = forget_runs(context.instance, names, before), forget_told(context.instance, before)
+    context.log.info(f"forgot {runs} runs and {told} events without one")
+
+
+@dg.job(description="Keep Dagster's own storage from growing for ever. A backfill stays: it says which days there are.")
+def forget() -> None:
+    forget_old()
+
 
 LIVE = (load_and_build.name, poll_load_and_build.name)
 
@@ -94,3 +113,14 @@ def daily_full_data_tests(context: dg.ScheduleEvaluationContext) -> dg.RunReques
     if not has_succeeded(context.instance, *LIVE):
         return dg.SkipReason("nothing has been built from here yet")
     return unless_under_way(context.instance, full_data_tests.name)
+
+
+@dg.schedule(
+    name="daily_forget",
+    job=forget,
+    cron_schedule="23 4 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="At night (UTC).",
+)
+def daily_forget(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    return unless_under_way(context.instance, forget.name)
