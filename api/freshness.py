@@ -1,0 +1,112 @@
+"""How fresh the mart is, and so how long an answer holds: ETag, Last-Modified and Cache-Control of everything that is read.
+
+The mart changes only while a build runs. So the newest build and its end name a state of the mart, and an answer is as good as
+new as long as that state is. While one runs nothing is promised.
+"""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+from api.database import Database
+from api.problems import Problem
+
+# So long what was found out counts without asking again.
+_SECONDS = 2.0
+_LONGEST = 60
+
+_BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by started_at desc limit 2"
+# From feed to feed through the index: reading all snapshots of a year for their feeds would take longer than any answer.
+_FEEDS = """
+with recursive feeds as (
+    select min(feed) as feed from mart.fct_snapshots
+    union all
+    select (select min(s.feed) from mart.fct_snapshots as s where s.feed > feeds.feed) from feeds where feeds.feed is not null
+)
+select feeds.feed, first.snapshot_at as first_at, last.snapshot_at as newest_at
+from feeds
+cross join lateral (
+    select s.snapshot_at from mart.fct_snapshots as s where s.feed = feeds.feed order by s.snapshot_at limit 1
+) as first
+cross join lateral (
+    select s.snapshot_at from mart.fct_snapshots as s where s.feed = feeds.feed order by s.snapshot_at desc limit 1
+) as last
+order by feeds.feed
+"""
+
+
+@dataclass(frozen=True)
+class Feed:
+    name: str
+    first_at: datetime
+    newest_at: datetime
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """A state of the mart. `token` names it; None while a build runs."""
+
+    token: str | None
+    feeds: tuple[Feed, ...]
+    built_at: datetime | None
+    cadence: timedelta | None
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """The newest snapshot of any feed: what is now, to the mart."""
+        return max((feed.newest_at for feed in self.feeds), default=None)
+
+    @property
+    def feed_names(self) -> list[str]:
+        return [feed.name for feed in self.feeds]
+
+    def etag(self, variant: str) -> str | None:
+        return f'"{self.token}-{variant}"' if self.token else None
+
+    def headers(self, variant: str, is_private: bool) -> dict[str, str]:
+        """What caches go by. The next build is due when one like the last has passed."""
+        scope = "private" if is_private else "public"
+        if self.token is None or self.built_at is None:
+            return {"cache-control": f"{scope}, no-cache"}
+        left = self.cadence - (datetime.now(UTC) - self.built_at) if self.cadence else timedelta()
+        seconds = min(max(int(left.total_seconds()), 0), _LONGEST)
+        return {
+            "etag": f'"{self.token}-{variant}"',
+            "last-modified": format_datetime(self.built_at.astimezone(UTC), usegmt=True),
+            "cache-control": f"{scope}, max-age={seconds}, must-revalidate",
+        }
+
+
+class Watch:
+    """Asks the mart how fresh it is, and not more often than worth it."""
+
+    def __init__(self, database: Database, version: str) -> None:
+        self._database, self._version = database, version
+        self._lock = asyncio.Lock()
+        self._found: Freshness | None = None
+        self._asked_at = 0.0
+
+    async def now(self) -> Freshness:
+        if self._found is not None and time.monotonic() - self._asked_at < _SECONDS:
+            return self._found
+        async with self._lock:  # one asks for all that wait
+            if self._found is None or time.monotonic() - self._asked_at >= _SECONDS:
+                self._found = await self._ask()
+                self._asked_at = time.monotonic()
+            return self._found
+
+    async def _ask(self) -> Freshness:
+        builds = await self._database.fetch(_BUILDS)
+        if not builds:
+            raise Problem(503, "the mart has not been built yet: `velib build` builds it", "not-built", 60)
+        feeds = tuple(Feed(*row) for row in await self._database.fetch(_FEEDS))
+        last, before = builds[0], builds[1] if len(builds) > 1 else None
+        if last["ended_at"] is None:
+            return Freshness(None, feeds, None, None)
+        told = f"{self._version} {last['build_id']} {last['ended_at']}"
+        token = hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+        cadence = last["ended_at"] - before["ended_at"] if before and before["ended_at"] else None
+        return Freshness(token, feeds, last["ended_at"], cadence)

@@ -1,0 +1,47 @@
+"""Trips: movements of bikes, and the routes on which customers ride."""
+
+from fastapi import APIRouter
+
+from api.contracts import Contracts
+from api.listing import Listing, Time
+from api.query import Order
+from api.routes import listed
+
+
+def trips(contracts: Contracts, fixed: tuple[str, ...] = ()) -> Listing:
+    """The newest first. Of all bikes there are millions: only a period of them is sorted by anything but time."""
+    relation = contracts["fct_trips"]
+    return Listing(
+        relation,
+        (Order(relation["departed_at"], True), Order(relation["trip_id"], True)),
+        Time(relation["departed_at"], most_days=31, most_days_of_one=3_660),
+        fixed=fixed,
+        sorts_whole=False,
+    )
+
+
+def router(contracts: Contracts) -> APIRouter:
+    found = APIRouter(tags=["trips"])
+    routes = contracts["kpi_routes_monthly"]
+    listed.add(
+        found,
+        "/v1/trips",
+        trips(contracts),
+        "Trips",
+        "Movements of bikes: by time, bike, origin, destination, type; the newest first",
+    )
+    listed.add(
+        found,
+        "/v1/routes",
+        Listing(
+            routes,
+            tuple(
+                Order(routes[name], True)
+                for name in ("date_month", "trips", "feed", "origin_station_code", "destination_station_code")
+            ),
+            Time(routes["date_month"], default_days=0, aligned="month", most_days=366),
+        ),
+        "Routes",
+        "The routes that are ridden most, month by month",
+    )
+    return found

@@ -1,0 +1,100 @@
+"""How the API is set up, as the environment says. Read once, when it starts."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse import settings as warehouse_settings
+from warehouse.errors import UsageError, VelibError
+
+DATABASE_URL = "VELIB_API_DATABASE_URL"
+KEYS = "VELIB_API_KEYS"
+KEYS_FILE = "VELIB_API_KEYS_FILE"
+READS_NEED_KEY = "VELIB_API_READS_NEED_KEY"
+CORS_ORIGINS = "VELIB_API_CORS_ORIGINS"
+RATE = "VELIB_API_RATE"
+CONNECTIONS = "VELIB_API_CONNECTIONS"
+STATEMENT_SECONDS = "VELIB_API_STATEMENT_SECONDS"
+FRESH_MINUTES = "VELIB_API_FRESH_MINUTES"
+TRUSTED_PROXIES = "VELIB_API_TRUSTED_PROXIES"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set. The defaults suit one machine of two cores that does the rest of the project's work too."""
+
+    database_url: str
+    # Lines of keys (api/keys.py): from the environment, and from a file that is read again when it changes.
+    keys: str = ""
+    keys_file: Path | None = None
+    reads_need_key: bool = False
+    cors_origins: tuple[str, ...] = ()
+    # Requests a second and client, over a minute's average no more; 0 is no limit.
+    rate: float = 100
+    connections: int = 8
+    statement_seconds: float = 5
+    # /ready says no when the newest snapshot is older; None: an archive is never too old.
+    fresh_seconds: float | None = None
+    trusted_proxies: str = ""
+
+
+def from_environment() -> Settings:
+    fresh_minutes = _number(FRESH_MINUTES, 0)
+    return Settings(
+        database_url=reader_url(),
+        keys=os.environ.get(KEYS, ""),
+        keys_file=keys_file(),
+        reads_need_key=_switch(READS_NEED_KEY),
+        cors_origins=tuple(origin.strip() for origin in os.environ.get(CORS_ORIGINS, "").split(",") if origin.strip()),
+        rate=_number(RATE, Settings.rate),
+        connections=max(1, int(_number(CONNECTIONS, Settings.connections))),
+        statement_seconds=max(0.1, _number(STATEMENT_SECONDS, Settings.statement_seconds)),
+        fresh_seconds=fresh_minutes * 60 or None,
+        trusted_proxies=os.environ.get(TRUSTED_PROXIES, "").strip(),
+    )
+
+
+def keys_file() -> Path:
+    """$VELIB_API_KEYS_FILE, else api-keys in the warehouse's home. It need not exist."""
+    given = os.environ.get(KEYS_FILE, "").strip()
+    return Path(given).expanduser() if given else warehouse_settings.velib_home() / "api-keys"
+
+
+def reader_url() -> str:
+    """The URL that reads go through: $VELIB_API_DATABASE_URL, else the embedded server's velib_reader; never the owner's."""
+    given = os.environ.get(DATABASE_URL, "").strip()
+    if given:
+        if not given.startswith(("postgresql://", "postgres://")):
+            raise UsageError(
+                f"{DATABASE_URL} must be a libpq URL like postgresql://velib_reader:password@host:5432/database"
+            )
+        return given
+    if warehouse_settings.external_database_url():
+        raise VelibError(
+            f"on your own server, set {DATABASE_URL} to the URL of velib_reader: the API does not read as the owner"
+        )
+    from warehouse.postgres import READER, Server
+
+    server = Server(warehouse_settings.velib_home())
+    server.start()
+    return server.url(role=READER)
+
+
+def _number(name: str, default: float) -> float:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1e9:
+        raise UsageError(f"{name} must be a number from 0 on, not {value!r}")
+    return number
+
+
+def _switch(name: str) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value not in ("", "0", "false", "no", "1", "true", "yes"):
+        raise UsageError(f"{name} must be 1 or 0, not {value!r}")
+    return value in ("1", "true", "yes")
