@@ -12,6 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from dbt_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
+from dbt_semantic_interfaces.validations.semantic_manifest_validator import SemanticManifestValidator
 
 from ingestion.arrow import CHANGE_SETS, TABLES
 from ingestion.prune import READERS
@@ -42,11 +44,12 @@ TYPES = {
     pa.timestamp("us", tz="UTC"): "timestamp with time zone",
 }
 UNIQUENESS = {"unique", "unique_columns"}
+SQL_WORDS = {*("case", "when", "then", "else", "end", "date_part", "cast", "as", "timestamp", "at", "time", "zone")}
 
 
 @pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
-    """The manifest and what dbt said while parsing; its profile names a server that is not there."""
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, str]:
+    """The manifest, what dbt said while parsing, and the semantic manifest; its profile names a server that is not there."""
     folder = tmp_path_factory.mktemp("dbt")
     output = {"type": "postgres", "host": "127.0.0.1", "port": 1, "user": "x", "password": "x", "dbname": "x"}
     profile = {"velib": {"target": "none", "outputs": {"none": {**output, "schema": "staging"}}}}
@@ -70,12 +73,18 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], st
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads((folder / "target" / "manifest.json").read_text()), done.stdout
+    manifest, semantic = (folder / "target" / f"{name}.json" for name in ("manifest", "semantic_manifest"))
+    return json.loads(manifest.read_text()), done.stdout, semantic.read_text()
 
 
 @pytest.fixture(scope="module")
-def manifest(parsed: tuple[dict[str, Any], str]) -> dict[str, Any]:
+def manifest(parsed: tuple[dict[str, Any], str, str]) -> dict[str, Any]:
     return parsed[0]
+
+
+@pytest.fixture(scope="module")
+def semantic_manifest(parsed: tuple[dict[str, Any], str, str]) -> PydanticSemanticManifest:
+    return PydanticSemanticManifest.parse_raw(parsed[2])
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,7 @@ def _layer(node: dict[str, Any]) -> str:
     return str(node["fqn"][1])
 
 
-def test_parsing_says_nothing_of_deprecations_or_warnings(parsed: tuple[dict[str, Any], str]) -> None:
+def test_parsing_says_nothing_of_deprecations_or_warnings(parsed: tuple[dict[str, Any], str, str]) -> None:
     assert not re.search(r"deprecat|warning", parsed[1], re.IGNORECASE), parsed[1]
 
 
@@ -128,6 +137,42 @@ def test_every_data_test_says_what_it_catches(manifest: dict[str, Any]) -> None:
     ]
     assert files
     assert not silent
+
+
+def test_semantic_models_and_metrics_are_valid(semantic_manifest: PydanticSemanticManifest) -> None:
+    assert semantic_manifest.metrics
+    assert (
+        SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(semantic_manifest).all_issues
+        == ()
+    )
+
+
+def test_semantic_models_read_columns_that_there_are(
+    semantic_manifest: PydanticSemanticManifest, models: dict[str, dict[str, Any]]
+) -> None:
+    """Neither dbt nor its validation looks into an expression."""
+    missing = {
+        f"{model.name}.{element.name}: {word}"
+        for model in semantic_manifest.semantic_models
+        for element in (*model.entities, *model.dimensions, *model.measures)
+        for word in re.findall(r"[a-z]\w*", re.sub(r"'[^']*'", "", element.expr or element.name))
+        if word not in {*models[model.node_relation.alias]["columns"], *SQL_WORDS}
+    }
+    assert not missing
+
+
+def test_metrics_read_models_that_a_bi_tool_sees(manifest: dict[str, Any]) -> None:
+    """What a metric says has to be to be seen in the mart too, and each has its words."""
+    assert {
+        node["schema_name"] for node in (each["node_relation"] for each in manifest["semantic_models"].values())
+    } == {"mart"}
+    described = [*manifest["semantic_models"].values(), *manifest["metrics"].values()]
+    described += [
+        element
+        for node in manifest["semantic_models"].values()
+        for element in (*node["entities"], *node["dimensions"], *node["measures"])
+    ]
+    assert [each["name"] for each in described if not (each["description"] or "").strip()] == []
 
 
 def test_every_column_has_a_type(models: dict[str, dict[str, Any]], manifest: dict[str, Any]) -> None:

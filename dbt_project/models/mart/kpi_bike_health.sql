@@ -9,18 +9,18 @@ with feeds as (
     select
         latest.feed,
         latest.feed_last_at as as_of_at,
-        {{ month_of(local_day('latest.feed_last_at')) }} as date_month
+        {{ month_of(local_day('latest.feed_last_at')) }} as date_month,
+        row_number() over (order by latest.feed_last_at, latest.feed) as newness
     from ({{ last_snapshots() }}) as latest
 ),
 
 feeds_of_bikes as (
     select
         listed.bike_id,
-        listed.feed,
-        feeds.as_of_at,
-        row_number() over (partition by listed.bike_id order by feeds.as_of_at desc, listed.feed desc) as newest_first
+        max(feeds.newness) as newness
     from {{ ref('int_bikes') }} as listed
     inner join feeds on listed.feed = feeds.feed
+    group by listed.bike_id
 ),
 
 boomerangs as (
@@ -88,7 +88,8 @@ bikes as (
         cast(speeds.network_speed_kmh as double precision) as network_speed_kmh,
         cast(speeds.speed_kmh / nullif(speeds.network_speed_kmh, 0) as double precision) as speed_ratio
     from {{ ref('dim_bike') }} as dim
-    inner join feeds_of_bikes as home on dim.bike_id = home.bike_id and home.newest_first = 1
+    inner join feeds_of_bikes on dim.bike_id = feeds_of_bikes.bike_id
+    inner join feeds as home on feeds_of_bikes.newness = home.newness
     left join lateral (
         select trips.arrived_at
         from {{ ref('int_trips') }} as trips

@@ -13,32 +13,58 @@ select
     usage.trips,
     cast(usage.duration_seconds as bigint) as duration_seconds,
     usage.duration_seconds / cast(3600 as double precision) as hours_ridden,
-    usage.trips_with_distance,
+    cast(usage.trips_with_distance as integer) as trips_with_distance,
     case when usage.trips_with_distance > 0 then cast(usage.distance_m as bigint) end as distance_m,
     usage.stations_visited,
     usage.boomerangs,
     usage.boomerangs / cast(usage.trips + usage.boomerangs as double precision) as boomerang_share
 from (
     select
-        ends.feed,
-        ends.bike_id,
-        ends.period_start,
-        {{ bike_usage_sums_of('ends', 'ends.counts') }},
-        cast(count(distinct ends.station_code) filter (where {{ is_customer_trip('ends') }}) as integer) as stations_visited
+        visits.feed,
+        visits.bike_id,
+        visits.period_start,
+        cast(coalesce(sum(visits.trips), 0) as integer) as trips,
+        coalesce(sum(visits.duration_seconds), 0) as duration_seconds,
+        coalesce(sum(visits.trips_with_distance), 0) as trips_with_distance,
+        sum(visits.distance_m) as distance_m,
+        cast(count(visits.station_code) as integer) as stations_visited,
+        cast(coalesce(sum(visits.boomerangs), 0) as integer) as boomerangs,
+        coalesce(sum(visits.moves_mechanical), 0) as moves_mechanical,
+        coalesce(sum(visits.moves_electric), 0) as moves_electric
     from (
         select
-            trips.*,
+            trips.feed,
+            trips.bike_id,
             {{ starts_on }} as period_start,
-            places.station_code,
-            places.counts
+            ends.station_code,
+            sum(ends.trips) as trips,
+            sum(ends.duration_seconds) as duration_seconds,
+            count(ends.distance_m) as trips_with_distance,
+            sum(ends.distance_m) as distance_m,
+            sum(ends.boomerangs) as boomerangs,
+            sum(ends.moves) filter (where not trips.is_electric) as moves_mechanical,
+            sum(ends.moves) filter (where trips.is_electric) as moves_electric
         from {{ ref('int_trips') }} as trips
-        -- Both its stations, and the trip itself with one of them.
+        -- Both stations of a trip, and with one of them what counts once; a boomerang visits none.
         cross join lateral (
-            values (trips.origin_station_code, 1), (trips.destination_station_code, 0)
-        ) as places (station_code, counts)
+            values
+            (
+                case when {{ is_customer_trip('trips') }} then trips.origin_station_code end,
+                1,
+                case when {{ is_customer_trip('trips') }} then 1 end,
+                case when not {{ is_customer_trip('trips') }} then 1 end,
+                case
+                    when {{ is_customer_trip('trips') }}
+                        then cast(floor({{ seconds_between('trips.departed_at', 'trips.arrived_at') }}) as integer)
+                end,
+                case when {{ is_customer_trip('trips') }} then cast(round(trips.distance_m) as integer) end
+            ),
+            (case when {{ is_customer_trip('trips') }} then trips.destination_station_code end, 0, 0, 0, 0, null)
+        ) as ends (station_code, moves, trips, boomerangs, duration_seconds, distance_m)
         where {{ is_use('trips') }}
-    ) as ends
-    group by ends.feed, ends.bike_id, ends.period_start
+        group by trips.feed, trips.bike_id, {{ starts_on }}, ends.station_code
+    ) as visits
+    group by visits.feed, visits.bike_id, visits.period_start
 ) as usage
 union all
 {% endfor %}
