@@ -51,7 +51,10 @@ def check(pictures: Path | None, limit: float) -> None:
 @bi.command()
 def export() -> None:
     """What was changed in Superset, written into bi/bundle."""
-    sys.exit(environment.run([str(environment.python()), "-m", "bi.inside.export"], environment.variables()))
+    told = environment.variables()
+    if not environment.is_set_up():
+        raise VelibError(f"no Superset in {settings.velib_home()}: `make bi` sets it up")
+    sys.exit(environment.run([str(environment.python()), "-m", "bi.inside.export"], told))
 
 
 def _is_free(port: int) -> bool:

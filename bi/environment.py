@@ -23,12 +23,17 @@ def is_installed() -> bool:
     return (settings.project_root() / ".venv-bi" / ".installed").exists()
 
 
+def is_set_up() -> bool:
+    """Whether this warehouse has a Superset with the dashboards in it."""
+    return (_folder() / "prepared.json").exists()
+
+
 def variables() -> dict[str, str]:
     """The environment for Superset: this one, and where the mart is, as velib_reader. Starts the embedded database."""
     url = os.environ.get(private.DATABASE_URL, "").strip() or _reader_url()
     return settings.child_environment(
         {
-            private.HOME: str(settings.velib_home() / "superset"),
+            private.HOME: str(_folder()),
             private.DATABASE_URL: url,
             private.TIME_ZONE: _time_zone(),
         }
@@ -47,6 +52,10 @@ def run(command: list[str], environment: dict[str, str]) -> int:
 
 def arguments(port: int) -> list[str]:
     return [str(python()), "-m", "bi.inside", "--port", str(port)]
+
+
+def _folder() -> Path:
+    return settings.velib_home() / "superset"
 
 
 def _reader_url() -> str:

@@ -10,9 +10,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import websocket
+if TYPE_CHECKING:
+    import websocket
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Root may not sandbox; what a browser does by itself in the background is off.
@@ -39,7 +40,7 @@ class BrowserError(Exception):
 class Page:
     """A tab."""
 
-    def __init__(self, socket: websocket.WebSocket) -> None:
+    def __init__(self, socket: "websocket.WebSocket") -> None:
         self._socket = socket
         self._number = 0
         self.events: list[dict[str, Any]] = []
@@ -105,7 +106,9 @@ def opened() -> Iterator[Page]:
                 process.wait()
 
 
-def _connect(folder: Path, process: "subprocess.Popen[bytes]") -> websocket.WebSocket:
+def _connect(folder: Path, process: "subprocess.Popen[bytes]") -> "websocket.WebSocket":
+    import websocket  # in Superset's environment only
+
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError, IndexError, StopIteration):

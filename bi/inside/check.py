@@ -30,7 +30,7 @@ _LARGEST = 240_000  # bytes of a picture
 # Charts that rightly show nothing where all is well, or where the feed does not say.
 _MAY_BE_EMPTY = {
     "The last gaps": "no gap",
-    "Refresh, seconds": "an archive: no snapshot was live",
+    "Refresh": "an archive: no snapshot was live",
     "Blocked, and why": "no bike is blocked",
     "Where they stand": "no bike is in trouble",
     "Bikes to look after, the gravest first": "no bike is in trouble",
@@ -116,7 +116,9 @@ class Checker:
         except BrowserError as error:
             seen.problems.append(str(error))
         time.sleep(2)  # they move in
-        self._judge(page.ask("window.watched.done"), names, seen)
+        answers = page.ask("window.watched.done")
+        self._judge(answers, names, seen)
+        seen.problems += self._judge_filters(answers, dashboard, names)
         for text in page.ask(
             "[...document.querySelectorAll('[data-test=error-message],.ant-alert-error')].map(e => e.innerText)"
         ):
@@ -154,6 +156,35 @@ class Checker:
                     continue
                 self._judge_result(name, result, seen)
         seen.charts = len(charts)
+
+    def _judge_filters(
+        self, answers: list[dict[str, Any]], dashboard: dict[str, Any], names: dict[int, str]
+    ) -> list[str]:
+        """Charts that were asked without a filter that chooses its first value by itself."""
+        datasets = {
+            each["uuid"]: {column["column_name"] for column in each["columns"]}
+            for _, each in prepare.objects("datasets")
+        }
+        charts = {each["uuid"]: each for _, each in prepare.objects("charts")}
+        last: dict[str, set[str]] = {}  # the columns that each chart was filtered by in the end
+        for answer in answers:
+            asked = json.loads(answer["asked"] or "{}")
+            number = (asked.get("form_data") or {}).get("slice_id")
+            if number in names:
+                last[names[number]] = {each["col"] for query in asked["queries"] for each in query["filters"]}
+        problems = []
+        for each in dashboard["metadata"]["native_filter_configuration"]:
+            if not each["controlValues"].get("defaultToFirstItem"):
+                continue
+            column = each["targets"][0]["column"]["name"]
+            for placed in dashboard["position"].values():
+                if not isinstance(placed, dict) or placed["type"] != "CHART":
+                    continue
+                chart = charts[placed["meta"]["uuid"]]
+                reached = placed["meta"]["chartId"] not in each["scope"]["excluded"]
+                if reached and column in datasets[chart["dataset_uuid"]] - last.get(chart["slice_name"], set()):
+                    problems.append(f"{chart['slice_name']}: the filter {each['name']} did not reach it")
+        return problems
 
     def _judge_result(self, name: str, result: dict[str, Any], seen: Seen) -> None:
         query = result["query"]

@@ -1,6 +1,8 @@
 """Superset made ready: its own tables, the administrator, the bundle. What is done already is not done again."""
 
+import contextlib
 import hashlib
+import io
 import json
 import logging
 import os
@@ -23,9 +25,10 @@ def application() -> Any:
     os.environ["SCARF_ANALYTICS"] = "false"
     warnings.filterwarnings("ignore")  # Superset's of its own libraries: nobody here can mend them
     logging.disable(logging.WARNING)
-    from superset.app import create_app
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints where its configuration lies
+        from superset.app import create_app
 
-    return create_app()
+        return create_app()
 
 
 def prepare(application: Any) -> None:
