@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from reference.bike_kpis import BikeHealthRow, BikeUsageRow, bike_health, bike_usage
+from reference.collection import CollectionRow, collection_days
 from reference.facts import INFINITY, BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
 from reference.network import FullSnapshot
 from reference.station_kpis import (
@@ -18,6 +20,19 @@ from reference.station_kpis import (
     network_hours,
     station_days,
     station_hours,
+)
+from reference.station_now import CriticalRow, NowRow, critical_now, stations_now
+from reference.station_periods import (
+    FlowRow,
+    TrucksRow,
+    by_district,
+    by_station,
+    flows,
+    month_of,
+    of_network,
+    sums_row,
+    trucks,
+    week_of,
 )
 from reference.trip_kpis import (
     DurationsRow,
@@ -36,7 +51,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 class Fact(NamedTuple):
     """A table of the mart, what identifies a row of it, and how the reference makes it.
 
-    A fact is made from a feed's snapshots; a figure from the rows of other tables, all feeds' together.
+    A fact is made from a feed's snapshots; a figure from the rows of other tables, all feeds' together, or from all snapshots.
     """
 
     table: str
@@ -44,6 +59,31 @@ class Fact(NamedTuple):
     key: tuple[str, ...]
     make: Callable[..., Sequence[Any]]
     made_of: tuple[str, ...] = ()
+
+
+# In place of a table: the snapshots of all feeds.
+FEEDS = "feeds"
+HOURS = ("kpi_station_hourly",)
+PERIODS = {
+    "daily": ("date_day", lambda row: row.date_day),
+    "weekly": ("date_week", week_of),
+    "monthly": ("date_month", month_of),
+}
+
+
+def _sums_over_periods() -> list[Fact]:
+    """What is added up from kpi_station_hourly, by station, district and for the network."""
+    key = ("feed", "district_code", "hour_at")
+    facts = [Fact("kpi_district_hourly", sums_row(*key), key, by_district(lambda row: row.hour_at), (FEEDS, *HOURS))]
+    for name, (column, period) in PERIODS.items():
+        if name != "daily":
+            key = ("feed", "station_code", column)
+            facts.append(Fact(f"kpi_station_{name}", sums_row(*key), key, by_station(period), HOURS))
+        key = ("feed", "district_code", column)
+        facts.append(Fact(f"kpi_district_{name}", sums_row(*key), key, by_district(period), (FEEDS, *HOURS)))
+        network_key = ("feed", column)
+        facts.append(Fact(f"kpi_network_{name}", sums_row(*network_key), network_key, of_network(period), HOURS))
+    return facts
 
 
 FACTS = {
@@ -90,6 +130,14 @@ FACTS = {
             heatmap_cells,
             ("kpi_station_hourly",),
         ),
+        *_sums_over_periods(),
+        Fact("kpi_station_flow_daily", FlowRow, ("feed", "station_code", "date_day"), flows, HOURS),
+        Fact("kpi_rebalancing_daily", TrucksRow, ("date_day", "feed"), trucks, ("fct_trips",)),
+        Fact("kpi_bike_usage", BikeUsageRow, ("feed", "bike_id", "period", "period_start"), bike_usage, ("fct_trips",)),
+        Fact("kpi_bike_health", BikeHealthRow, ("bike_id",), bike_health, (FEEDS, "fct_bike_locations", "fct_trips")),
+        Fact("kpi_collection_daily", CollectionRow, ("feed", "date_day"), collection_days, (FEEDS,)),
+        Fact("kpi_station_now", NowRow, ("feed", "station_code"), stations_now, (FEEDS, "fct_station_status")),
+        Fact("kpi_critical_stations", CriticalRow, ("feed", "rank"), critical_now, (FEEDS, *HOURS)),
     )
 }
 
@@ -101,7 +149,8 @@ def reference_rows(
     if table not in made:
         fact = FACTS[table]
         if fact.made_of:
-            made[table] = fact.make(*(reference_rows(each, feeds, made) for each in fact.made_of))
+            rows = fact.make(*(feeds if of == FEEDS else reference_rows(of, feeds, made) for of in fact.made_of))
+            made[table] = [fact.row(*row) for row in rows]
         else:
             made[table] = [row for snapshots in feeds.values() for row in fact.make(snapshots)]
     return made[table]
@@ -109,7 +158,16 @@ def reference_rows(
 
 # Metres and kilometres an hour: the haversine formula may be written in several ways, and seven digits of a distance are kept.
 # So are seven of the ends of a fill rate. Everything else is exact.
-_INEXACT = {"distance_m": 1e-3, "speed_min_kmh": 1e-5, "fill_rate_min": 1e-7, "fill_rate_max": 1e-7}
+# What is usual and what failed are rounded to six decimals, which halves may be either way.
+_INEXACT = {
+    "distance_m": 1e-3,
+    "speed_min_kmh": 1e-5,
+    **dict.fromkeys(("speed_kmh", "network_speed_kmh", "speed_ratio"), 1e-9),
+    "fill_rate_min": 1e-7,
+    "fill_rate_max": 1e-7,
+    **dict.fromkeys(("usual_departures", "usual_arrivals", "failed_departures", "failed_arrivals"), 2e-6),
+    "score": 3e-5,
+}
 _DIGITS = 1e-7
 
 

@@ -107,7 +107,7 @@ def station_hours(snapshots: Sequence[FullSnapshot]) -> list[HourRow]:
     last_at = snapshots[-1].captured_at
     pieces: dict[tuple[str, datetime], list[tuple[int, StationStatusRow]]] = defaultdict(list)
     for row in station_status(snapshots):
-        for hour_at, seconds in _cut(row.valid_from, min(row.valid_to, last_at)):
+        for hour_at, seconds in cut(row.valid_from, min(row.valid_to, last_at)):
             pieces[row.station_code, hour_at].append((seconds, row))
     departed: dict[tuple[str, datetime], list[TripRow]] = defaultdict(list)
     arrived: dict[tuple[str, datetime], list[TripRow]] = defaultdict(list)
@@ -128,7 +128,7 @@ def _hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _cut(begin: datetime, end: datetime) -> Iterable[tuple[datetime, int]]:
+def cut(begin: datetime, end: datetime) -> Iterable[tuple[datetime, int]]:
     """The hours of a stretch, with the seconds in each."""
     begin, end = begin.replace(microsecond=0), end.replace(microsecond=0)
     while begin < end:

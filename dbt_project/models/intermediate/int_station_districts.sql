@@ -1,6 +1,7 @@
+{{ config(materialized='view') }}
 -- The district and city of each station. Vélib' Métropole's station codes name them (station_prefixes.csv, with the
 -- exceptions known); the feed's own INSEE code wins where it has one. Elsewhere there are no districts, and the city is the
--- feed's. A short list (one row a station), made anew each time.
+-- feed's. A view: what stands on it need not be made again when a station is new.
 with stations as (
     select
         history.station_code,

@@ -9,7 +9,11 @@
         'scope_condition': 'old_row.station_code = scope.station_code',
     },
     indexes=[{'columns': ['station_code', 'valid_from'], 'unique': true}],
-    post_hook=["{{ through_scope('int_station_history_scope') }}", "{{ analyze_when_new() }}"],
+    post_hook=[
+        "{{ partial_index('current', 'station_code', \"valid_to = 'infinity'\") }}",
+        "{{ through_scope('int_station_history_scope') }}",
+        "{{ analyze_when_new() }}",
+    ],
 ) }}
 -- depends_on: {{ ref('int_station_history_scope') }}
 -- A station's attributes over time, over all feeds. Steps:

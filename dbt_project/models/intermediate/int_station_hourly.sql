@@ -15,17 +15,11 @@
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- Each station's hours. Whole numbers, so that whatever is added up from them adds up exactly. Steps:
 --   1. stretches: the hours in scope that follow one another, or all of time;
---   2. pieces: a station's intervals of status, cut at the hours. The one that is open ends at the feed's last snapshot;
---   3. what each piece says, and how long it lasts: from whole second to whole second, so that no cut loses or gains anything;
---   4. what each hour says. All of it stretch by stretch, so that no more than a station's hours are in memory;
---   5. the rides of customers that began and ended in each hour.
+--   2. what each hour of a stretch says (hours_of_status in macros/station_hours.sql): stretch by stretch, so that no more than a
+--      station's hours are in memory. The interval that is open ends at the feed's last snapshot;
+--   3. the rides of customers that began and ended in each hour.
 -- An hour of which nothing was observed, and in which no ride began or ended, has no row. Columns from wide to narrow, so that
 -- none is padded; what follows from others is in kpi_station_hourly, a view. The rows come out in the order of time.
-{% set status = [
-    'state', 'bikes_available', 'bikes_mechanical', 'bikes_electric', 'docks_free', 'edocks_free', 'docks_total', 'edocks_total'
-] %}
-{#- Of 10,000, in whole numbers: exact, and quicker than a share by far. -#}
-{% set saturated = (10000 * (var('saturated_share') | float)) | round | int %}
 with stretches as (
     {% if is_incremental() %}
         select
@@ -69,100 +63,7 @@ observed_hours as (
         hours.*
     from places
     cross join lateral ( -- noqa: ST05
-        with intervals as (
-            select
-                greatest(status.valid_from, places.from_at) as valid_from,
-                least(status.valid_to, places.observed_to_at) as valid_to,
-                {{ columns_of('status', status) }}
-            from {{ ref('int_station_status') }} as status
-            where
-                status.station_code = places.station_code
-                and status.feed = places.feed
-                and {{ states_status('status') }}
-                {% if is_incremental() %}
-                    and status.valid_from < places.to_at
-                    and status.valid_from >= (
-                        -- There is one: the first begins with time.
-                        select earlier.valid_from
-                        from {{ ref('int_station_status') }} as earlier
-                        where
-                            earlier.station_code = places.station_code
-                            and earlier.feed = places.feed
-                            and earlier.valid_from <= places.from_at
-                        order by earlier.valid_from desc
-                        limit 1
-                    )
-                {% endif %}
-        ),
-
-        hours_of_intervals as (
-            select
-                intervals.*,
-                {{ hours_from(hour_of('intervals.valid_from'), 'intervals.valid_to') }} as hour_at
-            from intervals
-        ),
-
-        pieces as (
-            select
-                hours_of_intervals.*,
-                greatest(hours_of_intervals.valid_from, hours_of_intervals.hour_at) as begins_at,
-                least(hours_of_intervals.valid_to, {{ hours_after('hours_of_intervals.hour_at', 1) }}) as ends_at
-            from hours_of_intervals
-        ),
-
-        stated as (
-            select
-                pieces.hour_at,
-                cast({{ seconds_between(second_of('pieces.begins_at'), second_of('pieces.ends_at')) }} as integer) as seconds,
-                coalesce(pieces.state in ({{ states_in_service() }}), true) as is_in_service,
-                pieces.bikes_available,
-                pieces.bikes_mechanical,
-                pieces.bikes_electric,
-                {{ sum_of_known('pieces.docks_free', 'pieces.edocks_free') }} as docks_free,
-                {{ sum_of_known('pieces.docks_total', 'pieces.edocks_total') }} as docks_total
-            from pieces
-            {{ computed_once() }}
-        ),
-
-        rated as (
-            select
-                stated.*,
-                case
-                    when stated.is_in_service and stated.bikes_available is not null
-                        then case
-                            when stated.docks_total > 0 then stated.docks_total
-                            else nullif(stated.bikes_available + stated.docks_free, 0)
-                        end
-                end as docks_usable,
-                stated.bikes_mechanical + stated.bikes_electric is not null as is_typed
-            from stated
-            where stated.seconds > 0
-            {{ computed_once() }}
-        )
-
-        select
-            rated.hour_at,
-            sum(rated.bikes_available * rated.seconds) filter (where rated.docks_usable is not null) as bike_seconds,
-            sum(rated.docks_usable * rated.seconds) as dock_seconds,
-            sum(rated.bikes_mechanical * rated.seconds) filter (where rated.is_typed) as mechanical_bike_seconds,
-            sum(rated.bikes_electric * rated.seconds) filter (where rated.is_typed) as electric_bike_seconds,
-            min(cast(rated.bikes_available as double precision) / rated.docks_usable) as fill_rate_min,
-            max(cast(rated.bikes_available as double precision) / rated.docks_usable) as fill_rate_max,
-            sum(rated.seconds) as observed_seconds,
-            sum(rated.seconds) filter (where rated.is_in_service) as in_service_seconds,
-            sum(rated.seconds) filter (where rated.is_in_service and rated.bikes_available = 0) as empty_seconds,
-            sum(rated.seconds) filter (where rated.is_in_service and rated.docks_free = 0) as full_seconds,
-            sum(rated.seconds) filter (
-                where
-                rated.is_in_service
-                and (
-                    rated.docks_free = 0
-                    or 10000 * rated.bikes_available >= {{ saturated }} * rated.docks_usable
-                )
-            ) as saturated_seconds,
-            sum(rated.seconds) filter (where rated.is_typed) as typed_seconds
-        from rated
-        group by rated.hour_at
+        {{ hours_of_status('places', bounded=is_incremental()) }}
     ) as hours
 ),
 

@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- The sum of kpi_fill_heatmap over the stations of each district, as dim_station says where they lie.
+-- The sum of kpi_fill_heatmap over the stations of each district.
 with cells as (
     select
         cells.feed,
@@ -9,7 +9,7 @@ with cells as (
         cells.day_of_week,
         cells.hour_of_day,
         {{ added_up('cells', station_fill_sums(), 'bigint') }}
-    from {{ ref('dim_station') }} as stations
+    from {{ ref('int_station_districts') }} as stations
     inner join {{ ref('int_station_fill') }} as cells on stations.station_code = cells.station_code
     where stations.district_code is not null
     group by cells.feed, stations.district_code, cells.date_month, cells.day_of_week, cells.hour_of_day
