@@ -58,7 +58,23 @@ def client_of(scope: MutableMapping[str, Any]) -> str:
     return host
 
 
+def secured(send: Send) -> Send:
+    """Sends, and puts the security headers on every answer. A page that needs a policy of its own has one."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message["headers"], *_HEADERS]
+            if not any(name == b"content-security-policy" for name, _ in headers):
+                headers.append((b"content-security-policy", _POLICY))
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sent
+
+
 class Guard:
+    """Refuses what is too large or comes too often, before anything else is done about it."""
+
     def __init__(self, app: ASGIApp, rate: float) -> None:
         self._app = app
         self._rates = Rates(rate) if rate else None
@@ -68,20 +84,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                headers += _HEADERS
-                if not any(name == b"content-security-policy" for name, _ in headers):
-                    headers.append((b"content-security-policy", _POLICY))
-                message = {**message, "headers": headers}
-            await send(message)
-
         problem = self._problem(scope)
         if problem is not None:
-            await refuse(problem, scope, secured)
+            await refuse(problem, scope, send)
             return
-        await self._app(scope, _bounded(receive), secured)
+        await self._app(scope, _bounded(receive), send)
 
     def _problem(self, scope: Scope) -> Problem | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST_URL:

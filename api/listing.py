@@ -4,15 +4,18 @@ The parameters follow from the contract: one for each column of text or truth, `
 any column, `sort`, `limit`, `cursor`, `format`.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import asyncpg
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from starlette.types import Receive, Scope, Send
 
 from api import cursors, formats
 from api.answers import answer
@@ -326,15 +329,15 @@ async def _stream(
     request: Request, state: State, form: formats.Format, asked: _Asked, limit: int, freshness: Freshness
 ) -> Response:
     """Many rows, batch by batch, out of one state of the database. Where they end is found first: a header cannot come last."""
-    reading_context = state.database.reading()
-    reading = await reading_context.__aenter__()
+    stack = contextlib.AsyncExitStack()
+    reading = await stack.enter_async_context(state.database.reading())
     try:
         ends = await reading.fetch(f"{asked.query} offset {limit - 1:d} limit 2", *asked.conditions.values)
         following = asked.cursor_after(ends[0]) if len(ends) == 2 else None
         batches = reading.batches(f"{asked.query} limit {limit:d}", *asked.conditions.values)
         first = await anext(batches, ())
-    except BaseException as error:
-        await reading_context.__aexit__(type(error), error, error.__traceback__)
+    except BaseException:
+        await stack.aclose()
         raise
 
     async def rows() -> AsyncIterator[Sequence[Any]]:
@@ -342,16 +345,26 @@ async def _stream(
         async for batch in batches:
             yield batch
 
-    async def body() -> AsyncIterator[bytes]:
-        try:
-            async for written in formats.stream(form, asked.columns, rows()):
-                yield written
-        finally:
-            await reading_context.__aexit__(None, None, None)
-
     headers = {
         **freshness.headers(form.name, state.settings.reads_need_key),
         **_link(request, following),
         "vary": "Accept",
     }
-    return StreamingResponse(body(), headers={**headers, "content-type": form.header})
+    written = formats.stream(form, asked.columns, rows())
+    return _Streamed(stack, written, headers={**headers, "content-type": form.header})
+
+
+class _Streamed(StreamingResponse):
+    """Gives the database back what it holds of it, however it ends: also where its client has left before it began."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack, body: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(body, headers=headers)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # In the middle of a batch the transaction cannot be ended in order: then the connection is closed.
+            with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresError):
+                await self._stack.aclose()

@@ -5,7 +5,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.guard import refuse
+from api.guard import refuse, secured
 from api.metrics import Metrics
 from api.problems import Problem
 
@@ -22,13 +22,13 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 0
+        status, sent = 0, secured(send)
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            await sent(message)
 
         begin = time.perf_counter()
         self._metrics.under_way.inc()

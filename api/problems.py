@@ -103,7 +103,7 @@ def body_of(problem: Problem, path: str) -> bytes:
 
 def of_database(error: Exception) -> Problem | None:
     """What a failed query means to the client; None where it is our own fault. The server's words stay in the log."""
-    if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
+    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError | TimeoutError):
         return Problem(
             503,
             "this takes longer than a query may: ask for a shorter period or fewer columns to sort by",
