@@ -71,6 +71,7 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         lifespan=running,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -81,7 +82,7 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
     for router in _routers(contracts):
         app.include_router(router, dependencies=reads)
     app.include_router(health.router())
-    app.include_router(docs_page.router())
+    app.include_router(docs_page.router(lambda: _openapi(app)))
     app.include_router(_index())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     # The last that is added is the first to see a request.

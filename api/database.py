@@ -14,7 +14,7 @@ MOST_WAITING = 100
 _PATIENCE = 2.0
 # Answers that are streamed hold a connection as long as their client reads: half of them stay free for the others.
 _STREAM_PATIENCE = 60
-_BATCH = 5_000
+_BATCH = 10_000
 
 
 class Database:

@@ -1,11 +1,19 @@
-"""/docs: Swagger UI from this machine alone. Its files come with the package fastapi-offline, of which nothing else is used."""
+"""/docs and /openapi.json: Swagger UI from this machine alone.
 
+Its files come with the package fastapi-offline, of which nothing else is used.
+"""
+
+import asyncio
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
+from api.formats import JSON, as_json
 from api.problems import not_found
 
 _FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -37,13 +45,23 @@ _START = """SwaggerUIBundle({
 """
 
 
-def router() -> APIRouter:
+def router(document: Callable[[], dict[str, Any]]) -> APIRouter:
+    """`document` makes the OpenAPI document, which takes a second: once, when it is first asked for, and beside the event loop."""
     found = APIRouter(include_in_schema=False)
+    written = b""
+    making = asyncio.Lock()
     headers = {"content-security-policy": _POLICY, "cache-control": "public, max-age=3600"}
 
     @found.get("/docs")
     async def page() -> Response:
         return Response(_PAGE, media_type="text/html", headers=headers)
+
+    @found.get("/openapi.json")
+    async def openapi() -> Response:
+        nonlocal written
+        async with making:
+            written = written or await to_thread.run_sync(lambda: as_json(document()))
+        return Response(written, media_type=JSON.header, headers={"cache-control": "public, max-age=300"})
 
     @found.get("/docs/start.js")
     async def start() -> Response:

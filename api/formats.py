@@ -5,16 +5,17 @@ The same rows, columns and types in each. Times are UTC: ISO 8601 in text, times
 
 import io
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 from anyio import to_thread
 
 from api.contracts import Column
 from api.problems import Problem
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Name = Literal["json", "csv", "arrow", "parquet"]
 
@@ -121,16 +122,12 @@ class _Writer:
     """Rows into a file, in any number of batches."""
 
     def __init__(self, form: Format, columns: Sequence[Column], file: Any) -> None:
-        import pyarrow as pa
-
         self._columns = columns
         self._is_csv = form.name == "csv"
         self._schema = pa.schema([pa.field(column.name, _arrow_type(column)) for column in columns])
         self._write, self._end = _opened(form, self._schema, file)
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
-        import pyarrow as pa
-
         by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(self._columns)
         arrays = [pa.array(values, field.type) for values, field in zip(by_column, self._schema, strict=True)]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
@@ -140,36 +137,23 @@ class _Writer:
         self._end()
 
 
-def _opened(
-    form: Format, schema: "pa.Schema", file: Any
-) -> tuple[Callable[["pa.RecordBatch"], None], Callable[[], None]]:
-    import pyarrow as pa
-
+def _opened(form: Format, schema: pa.Schema, file: Any) -> tuple[Callable[[pa.RecordBatch], None], Callable[[], None]]:
     if form.name == "csv":
-        import pyarrow.csv as pa_csv
-
         csv_writer = pa_csv.CSVWriter(file, _times_as_text(_no_rows(schema)).schema)
         return csv_writer.write, csv_writer.close
     if form.name == "arrow":
         ipc_writer = pa.ipc.new_stream(file, schema)
         return ipc_writer.write, ipc_writer.close
-    import pyarrow.parquet as pq
-
     parquet_writer = pq.ParquetWriter(file, schema, compression="zstd")
     return parquet_writer.write_batch, parquet_writer.close
 
 
-def _no_rows(schema: "pa.Schema") -> "pa.RecordBatch":
-    import pyarrow as pa
-
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
-def _times_as_text(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+def _times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """CSV as the standard has times, and not as Arrow writes them: 2026-06-02T08:30:00.000000Z."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     arrays, fields = [], []
     for field, array in zip(batch.schema, batch.columns, strict=True):
         is_time = pa.types.is_timestamp(field.type)
@@ -178,9 +162,7 @@ def _times_as_text(batch: "pa.RecordBatch") -> "pa.RecordBatch":
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _arrow_type(column: Column) -> "pa.DataType":
-    import pyarrow as pa
-
+def _arrow_type(column: Column) -> pa.DataType:
     return {
         "text": pa.string(),
         "uuid": pa.string(),
