@@ -1,5 +1,7 @@
 """The key figures: an endpoint for each `kpi_*` model that has a contract, and a list of them."""
 
+import re
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,8 +54,14 @@ def router(contracts: Contracts) -> APIRouter:
 
     for relation in contracts.kpis():
         name = "".join(part.title() for part in relation.name.split("_"))
-        listed.add(found, f"/v1/kpis/{relation.name}", listing(relation), name, f"`{relation.name}`")
+        listed.add(found, f"/v1/kpis/{relation.name}", listing(relation), name, _summary(relation))
     return found
+
+
+def _summary(relation: Relation) -> str:
+    """How the contract's description begins: what a row is."""
+    first = re.split(r"[.:;] ", relation.description, maxsplit=1)[0].rstrip(".")
+    return first if len(first) <= 110 else f"{first[:100].rsplit(' ', 1)[0]} …"
 
 
 def listing(relation: Relation) -> Listing:

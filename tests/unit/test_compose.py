@@ -38,7 +38,7 @@ def test_it_is_valid_by_the_compose_schema() -> None:
 
 
 def test_the_services_are_there_and_watched(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "poll", "superset"}
+    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "api", "poll", "superset"}
     assert compose["services"]["superset"]["profiles"] == ["bi"]
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"], name
@@ -103,6 +103,17 @@ def test_dagster_is_set_up_for_these_services(compose: dict[str, Any]) -> None:
     assert location["host"] in compose["services"]
     assert f"--port {location['port']} " in compose["services"]["code"]["command"]
     assert "orchestration.definitions --attribute defs" in compose["services"]["code"]["command"]
+
+
+def test_the_api_has_no_password_but_the_readers(compose: dict[str, Any]) -> None:
+    from api.commands import api
+
+    service = compose["services"]["api"]
+    assert set(re.findall(r"\$\{(\w*PASSWORD)", str(service))) == {"VELIB_READER_PASSWORD"}
+    assert "volumes" not in service
+    _, _, *options = service["command"].split()
+    assert api.make_context("api", options).params == {"host": "0.0.0.0", "port": 8000}
+    assert service["ports"][0].endswith(":8000")
 
 
 def test_it_collects_with_options_that_poll_knows(compose: dict[str, Any]) -> None:
