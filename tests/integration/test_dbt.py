@@ -193,7 +193,7 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
     archive = _archive(tmp_path / "archive")
     assert load([str(archive)]).new > 0
     dbt("build", "--exclude-resource-type", "unit_test")
-    mart = _relations(cursor, "mart")
+    mart = [name for name in _relations(cursor, "mart") if name != "mart.fct_builds"]  # a record of these very runs
     assert mart
     first, rows = _fingerprints(cursor, mart), _fingerprints(cursor, INCREMENTAL, physical=True)
     assert not first["mart.fct_trips"].startswith("(0,"), "there are no trips: nothing is tested"
