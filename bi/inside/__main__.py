@@ -35,7 +35,7 @@ def _serve(application: Any, host: str, port: int) -> None:
                 "workers": 1,
                 "worker_class": "gthread",
                 "threads": 8,  # as many charts of a dashboard at a time
-                "timeout": 120,
+                "timeout": 0,  # the mart has its own limit, and a machine that slept is no reason to end
                 "loglevel": "warning",
             }.items():
                 self.cfg.set(name, value)

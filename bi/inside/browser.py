@@ -64,7 +64,7 @@ class Page:
             raise BrowserError(f"{expression}: {done['exceptionDetails'].get('exception', {}).get('description')}")
         return done["result"].get("value")
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 120) -> None:
         until = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > until:
@@ -115,6 +115,6 @@ def _connect(folder: Path, process: "subprocess.Popen[bytes]") -> "websocket.Web
             port = int((folder / "DevToolsActivePort").read_text().splitlines()[0])
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
                 tab = next(each for each in json.load(answer) if each["type"] == "page")
-            return websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=120)
+            return websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=600)
         time.sleep(0.2)
     raise BrowserError("Chromium did not start")

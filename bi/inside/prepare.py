@@ -79,7 +79,8 @@ def _own_tables() -> None:
     from flask_migrate import upgrade
     from superset.extensions import appbuilder, security_manager
 
-    upgrade()
+    with contextlib.redirect_stdout(io.StringIO()):
+        upgrade()
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
     _note("superset", installed)
