@@ -26,8 +26,6 @@ observed as (
         islands.feed,
         hours.hour_at
     from islands
-    inner join {{ ref('int_snapshots') }} as first_snapshots
-        on islands.feed = first_snapshots.feed and islands.first_at = first_snapshots.snapshot_at
     left join lateral (
         select next_snapshots.snapshot_at
         from {{ ref('int_snapshots') }} as next_snapshots
@@ -35,11 +33,22 @@ observed as (
         order by next_snapshots.snapshot_at
         limit 1
     ) as after on true
+    inner join {{ ref('int_snapshots') }} as snapshots
+        on
+            islands.feed = snapshots.feed
+            and islands.first_at <= snapshots.snapshot_at
+            and coalesce(after.snapshot_at, islands.last_at) >= snapshots.snapshot_at
+    -- Of a gap nothing is known, however long it was: only the hours in which it begins and ends may be others than before.
     cross join lateral ( -- noqa: ST05
+        select {{ hour_of('coalesce(snapshots.previous_snapshot_at, snapshots.snapshot_at)') }} as hour_at
+        union all
         select
             {{ hours_from(
-                hour_of('coalesce(first_snapshots.previous_snapshot_at, islands.first_at)'),
-                'coalesce(after.snapshot_at, islands.last_at)',
+                hour_of(
+                    'case when snapshots.is_after_gap then snapshots.snapshot_at'
+                    ~ ' else coalesce(snapshots.previous_snapshot_at, snapshots.snapshot_at) end'
+                ),
+                'snapshots.snapshot_at',
             ) }} as hour_at
     ) as hours
 ),

@@ -43,7 +43,7 @@ days as (
         durations.bike_type,
         durations.trip_type,
         sum(durations.trips) as trips,
-        sum(durations.trips * durations.duration_seconds) as duration_seconds,
+        sum(cast(durations.trips as bigint) * durations.duration_seconds) as duration_seconds,
         min(durations.duration_seconds) filter (where 2 * durations.trips_up_to >= durations.trips_in_group) as middle_seconds,
         min(durations.duration_seconds) filter (where 2 * durations.trips_up_to > durations.trips_in_group)
             as other_middle_seconds,
