@@ -17,6 +17,8 @@ from api.problems import Problem
 # So long what was found out counts without asking again.
 _SECONDS = 2.0
 _LONGEST = 60
+# And so long that it could not be found out: those who waited for the answer do not each wait for another.
+_FAILED_SECONDS = 0.5
 
 _BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by started_at desc limit 2"
 # From feed to feed through the index: reading all snapshots of a year for their feeds would take longer than any answer.
@@ -87,15 +89,24 @@ class Watch:
         self._database, self._version = database, version
         self._lock = asyncio.Lock()
         self._found: Freshness | None = None
-        self._asked_at = 0.0
+        self._asked_at = float("-inf")
+        self._failure: Exception | None = None
+        self._failed_at = float("-inf")
 
     async def now(self) -> Freshness:
         if self._found is not None and time.monotonic() - self._asked_at < _SECONDS:
             return self._found
         async with self._lock:  # one asks for all that wait
-            if self._found is None or time.monotonic() - self._asked_at >= _SECONDS:
+            if self._found is not None and time.monotonic() - self._asked_at < _SECONDS:
+                return self._found
+            if self._failure is not None and time.monotonic() - self._failed_at < _FAILED_SECONDS:
+                raise self._failure.with_traceback(None)
+            try:
                 self._found = await self._ask()
-                self._asked_at = time.monotonic()
+            except Exception as error:
+                self._failure, self._failed_at = error, time.monotonic()
+                raise
+            self._failure, self._asked_at = None, time.monotonic()
             return self._found
 
     async def _ask(self) -> Freshness:

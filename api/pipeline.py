@@ -89,7 +89,7 @@ class Pipeline:
         self._database, self._watch = database, watch
         self._lock = asyncio.Lock()
         self._found: Figures | None = None
-        self._asked_at = 0.0
+        self._asked_at = float("-inf")
 
     async def figures(self) -> Figures:
         async with self._lock:
