@@ -183,6 +183,9 @@ def test_charts_name_what_their_dataset_has(chart: dict[str, Any]) -> None:
     there = names(dataset) | {each["metric_name"] for each in dataset["metrics"]}
     assert used(chart), "found to name nothing"
     assert used(chart) <= there
+    # A list ordered by what is a metric's name too is grouped by all its columns first.
+    ordered = {yaml.safe_load(each)[0] for each in chart["params"].get("order_by_cols", [])}
+    assert not ordered & {each["metric_name"] for each in dataset["metrics"]}
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
