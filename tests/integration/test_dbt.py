@@ -38,6 +38,7 @@ INCREMENTAL = [
     "intermediate.int_routes_monthly",
     "intermediate.int_bike_usage",
     "mart.kpi_trips_daily",
+    "mart.kpi_rebalancing_daily",
 ]
 # One row spoilt a statement, and the test that has to find it. Each statement leaves the database's own constraints alone.
 DAMAGES = {
@@ -72,6 +73,12 @@ DAMAGES = {
     " where ctid = (select min(ctid) from intermediate.int_routes_monthly)": "routes_are_of_trips",
     "update intermediate.int_trip_durations_daily set trips = trips + 1"
     " where ctid = (select min(ctid) from intermediate.int_trip_durations_daily)": "durations_add_up_to_days",
+    "update mart.kpi_rebalancing_daily set bikes = bikes + 1"
+    " where ctid = (select min(ctid) from mart.kpi_rebalancing_daily)": "moved_bikes_are_movements",
+    "update mart.kpi_network_hourly set departures = departures + 1"
+    " where ctid = (select min(ctid) from mart.kpi_network_hourly)": "station_hours_add_up",
+    "update intermediate.int_station_daily set departures_electric = departures_electric + 1, departures = departures + 1"
+    " where ctid = (select min(ctid) from intermediate.int_station_daily)": "flows_are_the_rides",
     "update mart.kpi_trips_daily set median_duration_seconds = median_duration_seconds + 1"
     " where ctid = (select min(ctid) from mart.kpi_trips_daily)": "trip_days_are_of_trips",
 }
