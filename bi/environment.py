@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 import yaml
@@ -9,6 +11,8 @@ import yaml
 from bi.inside import private
 from warehouse import settings
 from warehouse.errors import VelibError
+
+_START_LIMIT = 600  # seconds; the first start makes its database
 
 
 def python() -> Path:
@@ -41,8 +45,15 @@ def variables() -> dict[str, str]:
 
 
 def start(port: int, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Superset as a child, on 127.0.0.1."""
-    return subprocess.Popen(arguments(port), cwd=settings.project_root(), env=environment)
+    """Superset as a child, on 127.0.0.1; it answers when this returns."""
+    server = subprocess.Popen(arguments(port), cwd=settings.project_root(), env=environment)
+    until = time.monotonic() + _START_LIMIT
+    while not _answers(port):
+        if server.poll() is not None or time.monotonic() > until:
+            server.kill()
+            raise VelibError("Superset did not start; what it said is above")
+        time.sleep(0.5)
+    return server
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
@@ -52,6 +63,14 @@ def run(command: list[str], environment: dict[str, str]) -> int:
 
 def arguments(port: int) -> list[str]:
     return [str(python()), "-m", "bi.inside", "--port", str(port)]
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def _folder() -> Path:

@@ -12,8 +12,6 @@ import os
 import re
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -254,7 +252,6 @@ def main() -> None:
     arguments = parser.parse_args()
     base = f"http://127.0.0.1:{arguments.port}"
     try:
-        _wait(base)
         with opened() as page:
             for domain in ("Page", "Runtime", "Network"):
                 page.call(f"{domain}.enable")
@@ -269,18 +266,6 @@ def main() -> None:
     except BrowserError as error:
         sys.exit(f"error: {error}")
     sys.exit(failed)
-
-
-def _wait(base: str) -> None:
-    until = time.monotonic() + 180
-    while True:
-        try:
-            urllib.request.urlopen(f"{base}/health", timeout=5).close()  # noqa: S310
-            return
-        except (urllib.error.URLError, OSError):
-            if time.monotonic() > until:
-                raise BrowserError("Superset did not start") from None
-            time.sleep(0.5)
 
 
 if __name__ == "__main__":
