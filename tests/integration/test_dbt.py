@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asked_api
 import pytest
 from reference.archives import SHARED_DATA
 
@@ -23,6 +24,7 @@ from ingestion.load import load
 from simulator.archive import write_archive
 from simulator.config import CityConfig
 from warehouse import dbt_profile, settings
+from warehouse.postgres import READER, Server
 
 pytestmark = pytest.mark.slow
 
@@ -196,7 +198,7 @@ def test_an_empty_database(dbt: Dbt, cursor: Any) -> None:
     _assert_reader_reads_mart_and_compat_only(cursor)
 
 
-def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
+def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path, postgres_home: Path) -> None:
     archive = _archive(tmp_path / "archive")
     assert load([str(archive)]).new > 0
     dbt("build", "--exclude-resource-type", "unit_test")
@@ -207,6 +209,7 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path) -> None:
     _assert_reader_reads_mart_and_compat_only(cursor)
     _assert_declared_types(cursor, dbt)
     _assert_alerts_find_their_way(cursor)
+    _assert_the_api_answers(Server(postgres_home).url(role=READER, database=cursor.connection.info.dbname))
 
     # The same files again: nothing is new, and no row is written.
     assert load([str(archive)]).new == 0
@@ -256,6 +259,14 @@ def _assert_alerts_find_their_way(cursor: Any) -> None:
     empty = {code for (code,) in cursor.fetchall()}
     found = stations.look(cursor, Rule("empty", "station_empty", lasting=timedelta()), alerts, now)
     assert {each.subject for each in found or () if each.verdict == "holds"} == empty
+
+
+def _assert_the_api_answers(url: str) -> None:
+    """Every path of it, as velib_reader: what the contracts state can be asked of the relations that dbt made."""
+    answers = asked_api.answers(url)
+    assert {path: body for path, (status, body) in answers.items() if status != 200} == {}
+    empty = {path for path, (_, body) in answers.items() if isinstance(body, dict) and body.get("data") == []}
+    assert not {"/v1/stations", "/v1/network", "/v1/trips", "/v1/bikes/{bike_id}/locations"} & empty
 
 
 def _assert_declared_types(cursor: Any, dbt: Dbt) -> None:
