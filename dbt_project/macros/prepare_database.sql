@@ -1,7 +1,7 @@
 {#-
     What has to be there before the first model, once nothing speaks against the run (guards.sql): the tables of the raw schema
     (empty, when nothing has been loaded yet, so that dbt builds on a fresh database too), the watermarks of the incremental
-    models, and the role that reads the mart. Then the run is written down (builds.sql).
+    models, the role that reads the mart, and the place of corrections. Then the run is written down (builds.sql).
 -#}
 {% macro prepare_database() %}
     {% if execute and flags.WHICH in ('run', 'build', 'test', 'snapshot', 'seed') %}
@@ -10,6 +10,7 @@
         {% do run_query(create_watermarks()) %}
         {% if builds_models() %}{% do run_query(adopt_watermarks()) %}{% endif %}
         {% do run_query(create_reader()) %}
+        {% do run_query(create_corrections()) %}
         {% if flags.WHICH != 'test' %}{% do run_query(create_standing()) %}{% endif %}
         {% if builds_models() %}{% do run_query(begin_build()) %}{% endif %}
     {% endif %}

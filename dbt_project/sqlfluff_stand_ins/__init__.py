@@ -67,6 +67,14 @@ def changes_since_applied(model_name: str) -> str:
     return f"{model_name}_changes"
 
 
+def corrections_by_key(entity: str, key: str) -> str:
+    return f"select corrections.key as {key} from stg_corrections as corrections where corrections.entity = '{entity}'"
+
+
+def corrected(column: str, told: str = "told") -> str:
+    return f"case when corrected.of_{column} then corrected.{column} else {told}.{column} end"
+
+
 adapter = SimpleNamespace(dispatch=_dispatch)
 graph = SimpleNamespace(nodes={})
 execute = False

@@ -30,6 +30,6 @@ def test_the_mart_depends_on_the_files_alone(
     result = prove(SEED, range(CASES), home, tmp_path / "landing", print)
     assert not result.faults, f"make prove SEED={SEED} CASE=…\n" + "\n".join(result.faults)
     # A history in which nothing happens proves nothing.
-    for what in ("killed loads", "killed builds", "restart", "crash", "files away", "pruned feeds"):
+    for what in ("killed loads", "killed builds", "restart", "crash", "files away", "pruned feeds", "corrections"):
         assert result.counts[what] > 0, what
     assert result.counts["trips"] > 1000

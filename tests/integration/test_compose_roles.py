@@ -11,7 +11,7 @@ import pytest
 
 from warehouse import settings
 from warehouse.database import connect_to
-from warehouse.postgres import READER, Server, binaries
+from warehouse.postgres import CORRECTOR, READER, Server, binaries
 
 
 def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:
@@ -19,7 +19,7 @@ def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:
     url = server.start()
     parts = urlsplit(url)
     with connect_to(url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"drop owned by {READER}; drop role {READER}")  # the script's server has none yet
+        cursor.execute(f"drop owned by {READER}, {CORRECTOR}; drop role {READER}, {CORRECTOR}")  # not there yet
     connection.close()
     awkward = 'it\'s "quoted" \\ $1 :x'
     subprocess.run(
@@ -34,6 +34,7 @@ def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:
             "POSTGRES_DB": "velib",
             "DAGSTER_DB_PASSWORD": awkward,
             "VELIB_READER_PASSWORD": "r",
+            "VELIB_CORRECTOR_PASSWORD": "c",
         },
     )
     dagster = psycopg2.connect(host="127.0.0.1", port=parts.port, user="dagster", password=awkward, dbname="dagster")
@@ -41,6 +42,7 @@ def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:
         cursor.execute("create table mine (x int)")
     dagster.close()
     connect_to(f"postgresql://{READER}:r@127.0.0.1:{parts.port}/velib").close()
+    connect_to(f"postgresql://{CORRECTOR}:c@127.0.0.1:{parts.port}/velib").close()
     for other in ("dagster", "postgres"):
         with pytest.raises(psycopg2.OperationalError, match="permission denied"):
             psycopg2.connect(f"postgresql://{READER}:r@127.0.0.1:{parts.port}/{other}")

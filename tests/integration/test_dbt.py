@@ -39,6 +39,7 @@ INCREMENTAL = [
     "intermediate.int_trip_durations_daily",
     "intermediate.int_routes_monthly",
     "intermediate.int_bike_usage",
+    "intermediate.int_movement_sums",
     "mart.kpi_trips_daily",
     "mart.kpi_rebalancing_daily",
 ]
@@ -69,8 +70,8 @@ DAMAGES = {
     ),
     "delete from intermediate.int_station_status where valid_to = 'infinity' and station_code ="
     " (select min(station_code) from intermediate.int_stations)": "latest_counts_agree",
-    "update mart.dim_station set capacity = coalesce(capacity, 0) + 1 where station_code ="
-    " (select max(station_code) from mart.dim_station)": "stations_are_their_current_history",
+    "update intermediate.int_station_current set capacity = coalesce(capacity, 0) + 1 where station_code ="
+    " (select max(station_code) from intermediate.int_station_current)": "stations_are_their_current_history",
     "update intermediate.int_routes_monthly set trips = trips + 1"
     " where ctid = (select min(ctid) from intermediate.int_routes_monthly)": "routes_are_of_trips",
     "update intermediate.int_trip_durations_daily set trips = trips + 1"
@@ -81,6 +82,10 @@ DAMAGES = {
     " where ctid = (select min(ctid) from mart.kpi_network_hourly)": "station_hours_add_up",
     "update intermediate.int_station_daily set departures_electric = departures_electric + 1, departures = departures + 1"
     " where ctid = (select min(ctid) from intermediate.int_station_daily)": "flows_are_the_rides",
+    "update intermediate.int_movement_sums set movements = movements + 1"
+    " where (subject, key) in (select subject, min(key) from intermediate.int_movement_sums where subject = 'bike' group by 1)": (
+        "movement_sums_are_of_trips"
+    ),
     "update mart.kpi_trips_daily set median_duration_seconds = median_duration_seconds + 1"
     " where ctid = (select min(ctid) from mart.kpi_trips_daily)": "trip_days_are_of_trips",
 }
@@ -272,7 +277,14 @@ def _assert_the_api_answers(url: str) -> None:
 def _assert_declared_types(cursor: Any, dbt: Dbt) -> None:
     """Contracts hold text and character varying for one type, and a view is no table: here every column is compared."""
     cursor.execute(
-        "select table_schema, table_name, column_name, data_type from information_schema.columns order by ordinal_position"
+        """
+        select n.nspname, c.relname, a.attname, format_type(a.atttypid, null)
+        from pg_attribute as a
+        join pg_class as c on c.oid = a.attrelid
+        join pg_namespace as n on n.oid = c.relnamespace
+        where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'v')
+        order by a.attnum
+        """
     )
     actual: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, column, data_type in cursor.fetchall():

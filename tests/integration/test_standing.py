@@ -91,7 +91,8 @@ def test_what_stands_is_left_alone_and_nothing_goes_missing(cursor: Any, velib_b
     again = {name for name in after if after[name] != before[name]}
     assert again.isdisjoint({"mart.dim_date", "mart.dim_hour", "mart.fct_snapshots", "staging.stg_snapshots"})
     assert again.isdisjoint({"mart.kpi_station_now", "mart.kpi_critical_stations", "mart.kpi_district_daily"})
-    assert again >= {"mart.dim_bike", "mart.dim_station", "compat.station"}, "a table made anew takes its views with it"
+    # Nor what stands on a table that is kept up to date in place: there is no moment without it.
+    assert again.isdisjoint({name for name in after if name.startswith(("mart.dim_", "compat."))})
     assert in_force(cursor) == "in force"
 
     velib_build("--select", "dim_hour")

@@ -213,6 +213,7 @@ def test_what_reads_a_whole_fact_is_tagged_full(manifest: dict[str, Any]) -> Non
         "int_snapshots",
         "int_trip_durations_daily",
         "int_routes_monthly",
+        "int_movement_sums",
         "kpi_trip_duration_histogram",
         "kpi_routes_daily",
         "kpi_routes_monthly",
@@ -327,4 +328,5 @@ def test_incremental_models_have_a_unit_test_of_that_mode(manifest: dict[str, An
         "kpi_trips_daily",
         "kpi_rebalancing_daily",
         "int_bike_usage",
+        "int_movement_sums",
     } <= tested

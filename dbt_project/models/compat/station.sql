@@ -1,4 +1,4 @@
--- The first generation's station table.
+-- The first generation's station table. Docks of either kind are what the latest status says, or as they were corrected.
 select
     current_station.station_code,
     current_station.name,
@@ -6,12 +6,14 @@ select
     current_station.longitude,
     current_station.station_type as stationtype,
     current_station.operator_type as type,
-    cast(latest.docks_total as integer) as nbdock_total,
+    case when corrected.of_docks_total then corrected.docks_total else cast(latest.docks_total as integer) end as nbdock_total,
     cast(latest.edocks_total as integer) as nbedock_total,
-    cast(history.max_overflow as integer) as maxbikeoverflow
+    case when corrected.of_max_overflow then corrected.max_overflow else cast(history.max_overflow as integer) end
+        as maxbikeoverflow
 from {{ ref('dim_station') }} as current_station
-inner join {{ ref('int_station_history') }} as history
+left join {{ ref('int_station_history') }} as history
     on current_station.station_code = history.station_code and history.valid_to = {{ forever() }}
+left join {{ ref('int_station_corrections') }} as corrected on current_station.station_code = corrected.station_code
 left join lateral (
     select
         status.docks_total,

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_all',
+    unique_key=['station_code'],
+    on_schema_change='fail',
+    indexes=[{'columns': ['station_code'], 'unique': true}],
+    post_hook="{{ analyze_when_new() }}",
+) }}
 -- When each station was first and last listed, over all feeds. A short list, made anew each time from the ends of each
 -- station's chain.
 with chains as (

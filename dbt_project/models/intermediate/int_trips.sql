@@ -25,6 +25,7 @@
             '(' ~ local_day('departed_at') ~ '), (' ~ week_of(local_day('departed_at')) ~ ')',
             \"trip_type in ('trip', 'round_trip', 'boomerang')\"
         ) }}",
+        "{{ block_range_index('first_generation', '(' ~ local_time('last_seen_at') ~ ')', \"trip_type <> 'flicker'\") }}",
         "{{ through_scope('int_trips_scope') }}",
         "{{ begin_changes() }}",
         "{{ analyze_when_new() }}",

@@ -1,8 +1,8 @@
--- Catches a dim_bike built from earlier locations: a bike's current station is that of an open interval of its own.
+-- Catches an int_bike_current built from earlier locations: a bike's current station is that of an open interval of its own.
 select
     bikes.bike_id,
     bikes.current_station_code
-from {{ ref('dim_bike') }} as bikes
+from {{ ref('int_bike_current') }} as bikes
 where
     bikes.current_station_code is not null
     and not exists (

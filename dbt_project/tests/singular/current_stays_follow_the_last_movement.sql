@@ -21,7 +21,7 @@ select
     bikes.bike_id,
     bikes.current_since_at,
     latest.first_seen_at
-from {{ ref('dim_bike') }} as bikes
+from {{ ref('int_bike_current') }} as bikes
 inner join feeds_of_bikes on bikes.bike_id = feeds_of_bikes.bike_id
 inner join latest on bikes.bike_id = latest.bike_id
 where

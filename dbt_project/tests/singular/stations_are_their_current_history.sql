@@ -1,4 +1,4 @@
--- Catches a station without a current row, or with two, and a dim_station that was built from an earlier history.
+-- Catches a station without a current row, or with two, and an int_station_current that was built from an earlier history.
 with current_rows as (
     select
         history.*,
@@ -15,7 +15,7 @@ from (
     from {{ ref('dim_station_history') }} as history
 ) as history_stations
 left join current_rows on history_stations.station_code = current_rows.station_code
-full outer join {{ ref('dim_station') }} as stations on history_stations.station_code = stations.station_code
+full outer join {{ ref('int_station_current') }} as stations on history_stations.station_code = stations.station_code
 where
     coalesce(current_rows.current_count, 0) <> 1
     or stations.station_code is null

@@ -1,0 +1,34 @@
+{#-
+    The incremental strategy of short lists that are made anew with each build, and that views stand on: the target is made equal to the
+    model's result, in place. dbt's tables are made beside the old one, which is then dropped with its views: for a moment nobody
+    could read those. Only what differs is written. unique_key: the columns that identify a row.
+-#}
+{% macro get_incremental_replace_all_sql(arg_dict) %}
+    {% set target, result = arg_dict['target_relation'], arg_dict['temp_relation'] %}
+    {% set keys = config.get('unique_key') %}
+    {% set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list %}
+
+    analyze {{ result }};
+
+    delete from {{ target }} as old_row
+    where
+        not exists (
+            select 1
+            from {{ result }} as new_row
+            where
+                {{ _same(keys, 'old_row', 'new_row') }}
+                and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                is not distinct from
+                ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+        );
+
+    insert into {{ target }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }}
+    from {{ result }} as new_row
+    where
+        not exists (
+            select 1
+            from {{ target }} as old_row
+            where {{ _same(keys, 'old_row', 'new_row') }}
+        );
+{% endmacro %}
