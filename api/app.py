@@ -22,7 +22,19 @@ from api.keys import Keys, require
 from api.metrics import Metrics
 from api.observed import Observed
 from api.pipeline import Pipeline
-from api.routes import bikes, health, kpis, network, pipeline, stations, trips
+from api.routes import (
+    bikes,
+    first_generation,
+    health,
+    kpis,
+    network,
+    pipeline,
+    stations,
+    trips,
+)
+from api.routes import (
+    corrections as correcting,
+)
 from api.settings import Settings
 from api.state import State
 
@@ -46,6 +58,14 @@ _TAGS = [
     {"name": "trips", "description": "Movements of bikes, and the routes that are ridden most."},
     {"name": "kpis", "description": "Key figures: a row a key of each, filtered and sorted by any column."},
     {"name": "pipeline", "description": "Whether collecting, loading and building go on."},
+    {
+        "name": "corrections",
+        "description": "What people say against the files: made, undone, and who did. Needs a key.",
+    },
+    {
+        "name": "first generation",
+        "description": "The paths of the first generation, for its clients. Times are local, without zone.",
+    },
     {"name": "operation", "description": "For whoever runs this."},
 ]
 
@@ -54,6 +74,9 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
     """The application, which connects to nothing yet."""
     contracts = contracts or mart.read()
     database = Database(settings.database_url, settings.connections, settings.statement_seconds)
+    corrections = None
+    if settings.corrections_url:
+        corrections = Database(settings.corrections_url, 2, settings.statement_seconds, is_writer=True)
     watch = Watch(database, f"{VERSION} {contracts.fingerprint}")
     figures = Pipeline(database, watch)
     metrics = Metrics(database, figures)
@@ -62,8 +85,12 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
     @contextlib.asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         await database.open()
+        if corrections is not None:
+            await corrections.open()
         yield
         await database.close()
+        if corrections is not None:
+            await corrections.close()
 
     app = FastAPI(
         title=_TITLE,
@@ -76,11 +103,13 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.velib = State(settings, contracts, database, watch, Kept(), keys, figures, metrics)
+    app.state.velib = State(settings, contracts, database, watch, Kept(), keys, figures, metrics, corrections)
     problems.install(app)
     reads = [Depends(require("read"))] if settings.reads_need_key else []
     for router in _routers(contracts):
         app.include_router(router, dependencies=reads)
+    app.include_router(correcting.router(contracts))
+    app.include_router(first_generation.router(reads))
     app.include_router(health.router())
     app.include_router(docs_page.router(lambda: _openapi(app)))
     app.include_router(_index())

@@ -1,4 +1,7 @@
-"""The way to PostgreSQL: a pool of connections that may only read, a bounded queue before it, rows whole or batch by batch."""
+"""The way to PostgreSQL: a pool of connections that may only read, a bounded queue before it, rows whole or batch by batch.
+
+What writes corrections has a pool of its own, of another role (`is_writer`).
+"""
 
 import asyncio
 import contextlib
@@ -20,7 +23,8 @@ _BATCH = 10_000
 class Database:
     """Connections of one role. Nothing connects before it is asked, so a database that is away hinders no start."""
 
-    def __init__(self, url: str, connections: int = 8, statement_seconds: float = 5) -> None:
+    def __init__(self, url: str, connections: int = 8, statement_seconds: float = 5, is_writer: bool = False) -> None:
+        self._is_writer = is_writer
         self._url, self._size, self._statement_seconds = url, connections, statement_seconds
         self._pool: asyncpg.Pool | None = None
         self._turns = asyncio.Semaphore(connections)
@@ -44,7 +48,7 @@ class Database:
             reset=_leave_as_it_is,
             server_settings={
                 "application_name": "velib api",
-                "default_transaction_read_only": "on",
+                "default_transaction_read_only": "off" if self._is_writer else "on",
                 "statement_timeout": milliseconds,
                 "lock_timeout": milliseconds,
                 "idle_in_transaction_session_timeout": str(_STREAM_PATIENCE * 1000),
@@ -76,6 +80,12 @@ class Database:
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            yield Reading(connection)
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncIterator["Reading"]:
+        """One transaction, which is undone where anything goes wrong in it."""
+        async with self._connection() as connection, connection.transaction():
             yield Reading(connection)
 
     @contextlib.asynccontextmanager

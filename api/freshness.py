@@ -1,7 +1,7 @@
 """How fresh the mart is, and so how long an answer holds: ETag, Last-Modified and Cache-Control of everything that is read.
 
-The mart changes only while a build runs. So the newest build and its end name a state of the mart, and an answer is as good as
-new as long as that state is. While one runs nothing is promised.
+The mart changes only while a build runs, and by corrections. So the newest build, its end and the corrections so far name a
+state of the mart, and an answer is as good as new as long as that state is. While a build runs nothing is promised.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ _LONGEST = 60
 _FAILED_SECONDS = 0.5
 
 _BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by started_at desc limit 2"
+_CORRECTIONS = "select count(*), count(undone_at) from mart.fct_corrections"
 # From feed to feed through the index: reading all snapshots of a year for their feeds would take longer than any answer.
 _FEEDS = """
 with recursive feeds as (
@@ -93,6 +94,10 @@ class Watch:
         self._failure: Exception | None = None
         self._failed_at = float("-inf")
 
+    def forget(self) -> None:
+        """Something was corrected: who asks next is told so."""
+        self._asked_at = 0.0
+
     async def now(self) -> Freshness:
         if self._found is not None and time.monotonic() - self._asked_at < _SECONDS:
             return self._found
@@ -117,7 +122,8 @@ class Watch:
         last, before = builds[0], builds[1] if len(builds) > 1 else None
         if last["ended_at"] is None:
             return Freshness(None, feeds, None, None)
-        told = f"{self._version} {last['build_id']} {last['ended_at']}"
+        made, undone = (await self._database.fetch(_CORRECTIONS))[0]
+        told = f"{self._version} {last['build_id']} {last['ended_at']} {made} {undone}"
         token = hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
         cadence = last["ended_at"] - before["ended_at"] if before and before["ended_at"] else None
         return Freshness(token, feeds, last["ended_at"], cadence)

@@ -181,9 +181,11 @@ def _wrong(location: Sequence[int | str], message: str) -> WrongValue:
 # What the OpenAPI document says of errors: those that any endpoint may answer with.
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     texts = {
+        400: "What has to be said for this is missing.",
         401: "No API key, or not one that is known.",
         403: "The API key has not the scope that this needs.",
         404: "There is no such thing.",
+        409: "It is there already, or what is there contradicts it.",
         406: "None of the formats that Accept names is there.",
         413: "The request is too large.",
         422: "A parameter cannot be used; `errors` says which and why.",

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from warehouse import settings as warehouse_settings
 from warehouse.errors import UsageError, VelibError
+from warehouse.postgres import CORRECTOR, READER, Server
 
 DATABASE_URL = "VELIB_API_DATABASE_URL"
+CORRECTIONS_URL = "VELIB_API_CORRECTIONS_DATABASE_URL"
 KEYS = "VELIB_API_KEYS"
 KEYS_FILE = "VELIB_API_KEYS_FILE"
 READS_NEED_KEY = "VELIB_API_READS_NEED_KEY"
@@ -24,6 +26,8 @@ class Settings:
     """Everything that can be set. The defaults suit one machine of two cores that does the rest of the project's work too."""
 
     database_url: str
+    # As whom corrections are written; None: nobody makes any here.
+    corrections_url: str | None = None
     # Lines of keys (api/keys.py): from the environment, and from a file that is read again when it changes.
     keys: str = ""
     keys_file: Path | None = None
@@ -42,6 +46,7 @@ def from_environment() -> Settings:
     fresh_minutes = _number(FRESH_MINUTES, 0)
     return Settings(
         database_url=reader_url(),
+        corrections_url=corrector_url(),
         keys=os.environ.get(KEYS, ""),
         keys_file=keys_file(),
         reads_need_key=_switch(READS_NEED_KEY),
@@ -62,22 +67,31 @@ def keys_file() -> Path:
 
 def reader_url() -> str:
     """The URL that reads go through: $VELIB_API_DATABASE_URL, else the embedded server's velib_reader; never the owner's."""
-    given = os.environ.get(DATABASE_URL, "").strip()
+    given = _url(DATABASE_URL, READER)
     if given:
-        if not given.startswith(("postgresql://", "postgres://")):
-            raise UsageError(
-                f"{DATABASE_URL} must be a libpq URL like postgresql://velib_reader:password@host:5432/database"
-            )
         return given
     if warehouse_settings.external_database_url():
         raise VelibError(
-            f"on your own server, set {DATABASE_URL} to the URL of velib_reader: the API does not read as the owner"
+            f"on your own server, set {DATABASE_URL} to the URL of {READER}: the API does not read as the owner"
         )
-    from warehouse.postgres import READER, Server
-
     server = Server(warehouse_settings.velib_home())
     server.start()
     return server.url(role=READER)
+
+
+def corrector_url() -> str | None:
+    """The URL that corrections are written through; the embedded server's velib_corrector where reads are the embedded server's."""
+    given = _url(CORRECTIONS_URL, CORRECTOR)
+    if given or os.environ.get(DATABASE_URL, "").strip() or warehouse_settings.external_database_url():
+        return given
+    return Server(warehouse_settings.velib_home()).url(role=CORRECTOR)
+
+
+def _url(name: str, role: str) -> str | None:
+    given = os.environ.get(name, "").strip()
+    if given and not given.startswith(("postgresql://", "postgres://")):
+        raise UsageError(f"{name} must be a libpq URL like postgresql://{role}:password@host:5432/database")
+    return given or None
 
 
 def _number(name: str, default: float) -> float:

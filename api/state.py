@@ -24,6 +24,8 @@ class State:
     keys: Keys
     pipeline: Pipeline
     metrics: Metrics
+    # As whom corrections are written; None where nobody makes any.
+    corrections: Database | None
 
 
 def state_of(request: Request) -> State:

@@ -38,6 +38,11 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_with_plus), AfterValidator(_w
 Day = Annotated[date, AfterValidator(_day_within_reason)]
 # PostgreSQL stores no NUL, and no natural key is longer.
 Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+# What people may say of a station.
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10_000)]
 
 _TYPES: dict[type, Any] = {str: Text, bool: bool, date: Day, datetime: Moment, UUID: UUID}
 _EXACT: dict[str, Any] = {"real": Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)]}
