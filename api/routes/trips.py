@@ -9,11 +9,16 @@ from api.routes import listed
 
 
 def trips(contracts: Contracts, fixed: tuple[str, ...] = ()) -> Listing:
-    """The newest first. Of all bikes there are millions: only a period of them is sorted by anything but time."""
+    """The newest first. Of all bikes there are millions: only a period of them is sorted by anything but time.
+
+    A bike's movements follow one another, so by first_seen_at they are in the same order, and that is what the index has: a
+    page of them is read, and not all of them.
+    """
     relation = contracts["fct_trips"]
+    order = ("departed_at", "trip_id") if fixed != ("bike_id",) else ("first_seen_at", "feed")
     return Listing(
         relation,
-        (Order(relation["departed_at"], True), Order(relation["trip_id"], True)),
+        tuple(Order(relation[name], True) for name in order),
         Time(relation["departed_at"], most_days=31, most_days_of_one=3_660),
         fixed=fixed,
         sorts_whole=False,
