@@ -109,9 +109,11 @@ def router(contracts: Contracts) -> APIRouter:
 
 
 def _value(field: str, value: Any) -> Any:
-    type_of_field = _TYPES.get(field, Name)
+    """The value that a field gets. Strict, but that 2 is 2.0 where a number has fractions."""
+    of_field = _TYPES.get(field, Name)
+    if of_field in (Latitude, Longitude) and type(value) is int:
+        value = float(value)
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(type_of_field if field == "exists" else type_of_field | None)
-        return adapter.validate_python(value, strict=not isinstance(value, int) or isinstance(value, bool))
+        return TypeAdapter(of_field if field == "exists" else of_field | None).validate_python(value, strict=True)
     except ValidationError as error:
         raise unusable("value", error.errors()[0]["msg"], "body") from None

@@ -13,9 +13,11 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+import yaml
 from psycopg2.extras import execute_values
 
 from api.contracts import Column, Contracts, Relation, read
+from warehouse import settings
 from warehouse.database import connect_to
 from warehouse.postgres import READER, Server
 
@@ -28,6 +30,14 @@ STATIONS = ("1001", "16107", "31024_relais", 'it\'s "one"', "é%_\\")
 BIKES = ("00001", "08047", "b'3")
 _ROWS = 40
 _INTERVALS = 12
+_COMPAT = {
+    "text": STATIONS[0],
+    "integer": 3,
+    "bigint": 4,
+    "double precision": 2.5,
+    "date": NEWEST.date(),
+    "timestamp without time zone": NEWEST.replace(tzinfo=None),
+}
 
 
 @contextlib.contextmanager
@@ -54,9 +64,23 @@ class MartOfContracts:
         for relation in contracts.relations.values():
             columns = ", ".join(f"{column.name} {column.data_type}" for column in relation.columns)
             self.execute(f"create table {relation.table} ({columns})")
-        self.execute(f"grant usage on schema mart to {READER}; grant select on all tables in schema mart to {READER}")
+        self._add_compat()
+        for schema in ("mart", "compat"):
+            self.execute(
+                f"grant usage on schema {schema} to {READER}; grant select on all tables in schema {schema} to {READER}"
+            )
         for relation in contracts.relations.values():
             self.fill(relation, list(rows_of(relation)))
+
+    def _add_compat(self) -> None:
+        """Its relations, with a row each."""
+        self.execute("create schema compat")
+        page = settings.dbt_project() / "models" / "compat" / "_compat.yml"
+        for model in yaml.safe_load(page.read_text(encoding="utf-8"))["models"]:
+            columns = ", ".join(f"{each['name']} {each['data_type']}" for each in model["columns"])
+            self.execute(f"create table compat.{model['name']} ({columns})")
+            values = [_COMPAT[each["data_type"]] for each in model["columns"]]
+            self.execute(f"insert into compat.{model['name']} values ({', '.join(['%s'] * len(values))})", *values)
 
     def execute(self, query: str, *given: Any) -> None:
         with self.connection.cursor() as cursor:
