@@ -105,11 +105,11 @@ def test_dagster_is_set_up_for_these_services(compose: dict[str, Any]) -> None:
     assert "orchestration.definitions --attribute defs" in compose["services"]["code"]["command"]
 
 
-def test_the_api_has_no_password_but_the_readers(compose: dict[str, Any]) -> None:
+def test_the_api_has_not_the_owners_password(compose: dict[str, Any]) -> None:
     from api.commands import api
 
     service = compose["services"]["api"]
-    assert set(re.findall(r"\$\{(\w*PASSWORD)", str(service))) == {"VELIB_READER_PASSWORD"}
+    assert set(re.findall(r"\$\{(\w*PASSWORD)", str(service))) == {"VELIB_READER_PASSWORD", "VELIB_CORRECTOR_PASSWORD"}
     assert "volumes" not in service
     _, _, *options = service["command"].split()
     assert api.make_context("api", options).params == {"host": "0.0.0.0", "port": 8000}
