@@ -59,10 +59,10 @@ class Client:
     def raw(self, request: bytes) -> bytes:
         """The bytes that come back for these."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
             parts = []
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(65536):
                     parts.append(part)
             return b"".join(parts)
