@@ -166,11 +166,11 @@ select
     ranked.feed,
     cast(ranked.rank as integer) as rank,
     ranked.station_code,
-    attributes.station_name as name,
-    attributes.latitude,
-    attributes.longitude,
-    districts.district_code,
-    districts.district_name,
+    stations.name,
+    stations.latitude,
+    stations.longitude,
+    stations.district_code,
+    stations.district_name,
     ranked.from_at,
     ranked.to_at,
     {% for what in ['observed', 'empty', 'full', 'saturated'] %}
@@ -180,9 +180,7 @@ select
         cast(ranked.{{ what }} as double precision) as {{ what }}{{ ',' if not loop.last }}
     {% endfor %}
 from ranked
-left join {{ ref('int_station_history') }} as attributes
-    on ranked.station_code = attributes.station_code and attributes.valid_to = {{ forever() }}
-left join {{ ref('int_station_districts') }} as districts on ranked.station_code = districts.station_code
+left join {{ ref('int_station_corrected') }} as stations on ranked.station_code = stations.station_code
 where ranked.rank <= {{ most }}
 order by ranked.feed, ranked.rank
 {% endmacro %}

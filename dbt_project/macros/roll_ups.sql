@@ -65,7 +65,7 @@ sums as (
         {{ added_up('daily', station_hour_sums(), 'bigint') }}
     from days
     inner join {{ ref('int_station_daily') }} as daily on days.date_day = daily.date_day
-    inner join {{ ref('int_station_districts') }} as districts on daily.station_code = districts.station_code
+    inner join {{ ref('int_station_corrected') }} as districts on daily.station_code = districts.station_code
     where districts.district_code is not null
     group by daily.feed, districts.district_code, days.date_{{ period }}
 )

@@ -1,21 +1,24 @@
 {{ config(materialized='view') }}
--- One row a station: what the files tell (int_station_current), as it was corrected; without those that a correction hides, with
--- those that one adds. A view, so that a correction is seen at once.
+-- One row a station: those that files list, as they were corrected, without those that a correction hides; and those that one
+-- adds. A view, so that a correction is seen at once.
 select
     told.station_code,
-    {% for column in ['name', 'latitude', 'longitude', 'capacity', 'station_type', 'operator_type'] %}
-        {{ corrected(column) }} as {{ column }},
-    {% endfor %}
+    told.name,
+    told.latitude,
+    told.longitude,
+    told.capacity,
+    told.station_type,
+    told.operator_type,
     told.state,
-    {% for column in ['district_code', 'district_name', 'city_code', 'city_name'] %}
-        {{ corrected(column) }} as {{ column }},
-    {% endfor %}
+    told.district_code,
+    told.district_name,
+    told.city_code,
+    told.city_name,
     told.first_seen_at,
     told.last_seen_at,
     told.is_active
-from {{ ref('int_station_current') }} as told
-left join {{ ref('int_station_corrections') }} as corrected on told.station_code = corrected.station_code
-where corrected.is_there is distinct from false
+from {{ ref('int_station_corrected') }} as told
+where not told.is_hidden
 union all
 select
     added.station_code,

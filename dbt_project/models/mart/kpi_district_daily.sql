@@ -8,7 +8,7 @@ with sums as (
         daily.date_day,
         {{ added_up('daily', station_hour_sums(), 'bigint') }}
     from {{ ref('int_station_daily') }} as daily
-    inner join {{ ref('int_station_districts') }} as districts on daily.station_code = districts.station_code
+    inner join {{ ref('int_station_corrected') }} as districts on daily.station_code = districts.station_code
     where districts.district_code is not null
     group by daily.feed, districts.district_code, daily.date_day
 )

@@ -9,7 +9,7 @@ with cells as (
         cells.day_of_week,
         cells.hour_of_day,
         {{ added_up('cells', station_fill_sums(), 'bigint') }}
-    from {{ ref('int_station_districts') }} as stations
+    from {{ ref('int_station_corrected') }} as stations
     inner join {{ ref('int_station_fill') }} as cells on stations.station_code = cells.station_code
     where stations.district_code is not null
     group by cells.feed, stations.district_code, cells.date_month, cells.day_of_week, cells.hour_of_day

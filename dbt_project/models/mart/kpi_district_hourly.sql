@@ -35,7 +35,7 @@ cross join lateral (
         cast(count(*) filter (where hourly.observed_seconds > 0) as integer) as stations_observed,
         {{ added_up('hourly', station_hour_sums(), 'bigint') }}
     from {{ ref('int_station_hourly') }} as hourly
-    inner join {{ ref('int_station_districts') }} as districts on hourly.station_code = districts.station_code
+    inner join {{ ref('int_station_corrected') }} as districts on hourly.station_code = districts.station_code
     where
         districts.district_code is not null
         and hourly.hour_at >= {{ begin_of_day('days.date_day') }}

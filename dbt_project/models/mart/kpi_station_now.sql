@@ -66,12 +66,12 @@ rated as (
 select
     rated.feed,
     rated.station_code,
-    attributes.station_name as name,
-    attributes.latitude,
-    attributes.longitude,
-    cast(attributes.capacity as integer) as capacity,
-    districts.district_code,
-    districts.district_name,
+    stations.name,
+    stations.latitude,
+    stations.longitude,
+    cast(stations.capacity as integer) as capacity,
+    stations.district_code,
+    stations.district_name,
     rated.feed_last_at as snapshot_at,
     rated.is_observed,
     case when rated.is_listed then rated.feed_last_at else unlisted.previous_snapshot_at end as last_seen_at,
@@ -93,18 +93,7 @@ select
     {% endfor %}
 from rated
 left join {{ ref('int_snapshots') }} as unlisted on rated.feed = unlisted.feed and rated.valid_from = unlisted.snapshot_at
-left join lateral (
-    select
-        history.station_name,
-        history.latitude,
-        history.longitude,
-        history.capacity
-    from {{ ref('int_station_history') }} as history
-    where history.station_code = rated.station_code
-    order by history.valid_from desc
-    limit 1
-) as attributes on true
-left join {{ ref('int_station_districts') }} as districts on rated.station_code = districts.station_code
+left join {{ ref('int_station_corrected') }} as stations on rated.station_code = stations.station_code
 {% for kind in kinds %}
     left join lateral ({{ status_since('rated', kind) }}) as {{ kind }}_before on rated.is_{{ kind }}
 {% endfor %}
