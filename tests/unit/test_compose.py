@@ -38,8 +38,15 @@ def test_it_is_valid_by_the_compose_schema() -> None:
 
 
 def test_the_services_are_there_and_watched(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "api", "poll", "superset"}
-    assert compose["services"]["superset"]["profiles"] == ["bi"]
+    always = {"postgres", "code", "webserver", "daemon", "api"}
+    profiles = {name: service["profiles"] for name, service in compose["services"].items() if "profiles" in service}
+    assert profiles == {
+        "poll": ["live"],
+        "superset": ["bi"],
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
+    assert set(compose["services"]) == {*always, *profiles}
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name
