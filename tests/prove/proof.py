@@ -114,7 +114,7 @@ class _Proof:
                 ("station", rnd.choice(case.codes), "name", case.feed),
                 ("station", rnd.choice(case.codes), "exists", "false"),
                 ("station", f"{case.feed} added", "exists", "true"),
-                ("bike", rnd.choice(case.bike_ids), "exists", "false"),
+                ("bike", rnd.choice(case.bike_ids or [case.feed]), "exists", "false"),
             )
         ]
         cursor.executemany(
