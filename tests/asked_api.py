@@ -1,4 +1,4 @@
-"""Asks the API everything once, on any mart: without a server, as an ASGI application."""
+"""Asks the API everything that can be read once, on any mart: without a server, as an ASGI application."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from api import keys
 from api.app import create_app
 from api.settings import Settings
 
@@ -16,22 +17,24 @@ def answers(url: str) -> dict[str, tuple[int, Any]]:
 
 
 async def _answers(url: str) -> dict[str, tuple[int, Any]]:
-    app = create_app(Settings(database_url=url, rate=0))
+    key, line = keys.new("asks", ("corrections",))
+    app = create_app(Settings(database_url=url, keys=line, rate=0))
     found: dict[str, tuple[int, Any]] = {}
     async with app.router.lifespan_context(app):
         first = {
             "{station_code}": (await _get(app, "/v1/stations"))[1]["data"][0]["station_code"],
             "{bike_id}": (await _get(app, "/v1/bikes"))[1]["data"][0]["bike_id"],
         }
-        for template in app.openapi()["paths"]:
+        first["{velo_name}"] = first["{bike_id}"]
+        for template in [path for path, methods in app.openapi()["paths"].items() if "get" in methods]:
             path, query = template, b"lat=48.85&lon=2.35&radius_m=50000" if template.endswith("/nearest") else b""
             for parameter, value in first.items():
                 path = path.replace(parameter, value)
-            found[template] = await _get(app, path, query)
+            found[template] = await _get(app, path, query, key)
     return found
 
 
-async def _get(app: Any, path: str, query: bytes = b"") -> tuple[int, Any]:
+async def _get(app: Any, path: str, query: bytes = b"", key: str = "") -> tuple[int, Any]:
     status, parts = 0, []
 
     async def receive() -> dict[str, Any]:
@@ -52,7 +55,7 @@ async def _get(app: Any, path: str, query: bytes = b"") -> tuple[int, Any]:
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": query,
-        "headers": [(b"host", b"test")],
+        "headers": [(b"host", b"test"), (b"x-api-key", key.encode())],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
