@@ -28,7 +28,7 @@
             {{ added_up('finer', station_hour_sums(), 'bigint') }}
         from {{ finer }} as finer
         {% if place == ['district_code'] %}
-            inner join {{ ref('dim_station') }} as stations on finer.station_code = stations.station_code
+            inner join {{ ref('int_station_corrected') }} as stations on finer.station_code = stations.station_code
             where stations.district_code is not null
         {% endif %}
         group by finer.feed, {% if place %}{{ place_of }}, {% endif %}{{ period_of }}
