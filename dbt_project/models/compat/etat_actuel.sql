@@ -1,8 +1,10 @@
 -- How each station stands: its latest status, and the last snapshot that listed it. Of several feeds one that listed it then; of
--- each feed one row is looked up, since a search over all of them would read a station's whole history.
+-- each feed one row is looked up, since a search over all of them would read a station's whole history. The code is that by which
+-- rows are ranked, so that who asks for one station ranks one.
 with latest as (
     select
         status.*,
+        stations.station_code as ranked_code,
         stations.last_seen_at,
         row_number() over (
             partition by stations.station_code
@@ -25,7 +27,7 @@ with latest as (
 )
 
 select
-    latest.station_code,
+    latest.ranked_code as station_code,
     {{ local_time('latest.last_seen_at') }} as timestamp_capture,
     latest.state,
     cast(coalesce(latest.bikes_mechanical, latest.bikes_available) as integer) as nbbike,
