@@ -110,7 +110,10 @@ def test_the_job_loads_builds_tests_and_says_so(landing: Path, fresh_database: s
             table = name.replace("/", ".")
             # The record of builds gets this one's row when all models are done.
             expected = 0 if name == "mart/fct_refresh" else count(fresh_database, table)
-            assert found["dagster/row_count"] == expected, name
+            if found.get("row_count_is_estimated"):  # a view that would take long, on a history that were long
+                assert name.startswith("mart/kpi_"), name
+            else:
+                assert found["dagster/row_count"] == expected, name
             assert found["dagster/column_schema"].columns, name
     schema = {column.name: column for column in metadata["mart/fct_trips"]["dagster/column_schema"].columns}
     assert schema["last_seen_at"].type == "timestamp with time zone"
