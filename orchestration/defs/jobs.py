@@ -61,7 +61,10 @@ def forget_old(context: dg.OpExecutionContext) -> None:
     context.log.info(f"forgot {runs} runs and {told} events without one")
 
 
-@dg.job(description="Keep Dagster's own storage from growing for ever. A backfill stays: it says which days there are.")
+@dg.job(
+    description="Keep Dagster's own storage from growing for ever. A backfill stays: it says which days there are.",
+    tags={"dagster/max_runtime": "3600"},  # it writes nothing into the warehouse: it waits for nobody
+)
 def forget() -> None:
     forget_old()
 
