@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Who = Literal["collector", "dagster", "database", "run"]
-
 
 class Event(NamedTuple):
-    """At a minute somebody does something: `feed` begins to answer so (None: well again), a kill, a clock set by seconds."""
+    """At a minute: `feed` begins to answer so (None: well again); a kill or stop of whom; a clock set by seconds."""
 
     minute: float
     what: Literal["feed", "kill", "stop", "set clock"]

@@ -11,24 +11,10 @@
     analyze {{ result }};
 
     delete from {{ target }} as old_row
-    where
-        not exists (
-            select 1
-            from {{ result }} as new_row
-            where
-                {{ _same(keys, 'old_row', 'new_row') }}
-                and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-                is not distinct from
-                ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-        );
+    where {{ _is_not_as_in(result, keys, columns) }};
 
     insert into {{ target }} ({{ columns | join(', ') }})
     select {{ columns | join(', ') }}
     from {{ result }} as new_row
-    where
-        not exists (
-            select 1
-            from {{ target }} as old_row
-            where {{ _same(keys, 'old_row', 'new_row') }}
-        );
+    where {{ _is_not_in(target, keys) }};
 {% endmacro %}

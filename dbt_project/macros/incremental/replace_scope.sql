@@ -25,29 +25,38 @@
     using {{ ref(meta['scope']) if 'scope' in meta else changes_since_applied(meta['changes_of']) }} as scope
     where
         {{ meta['scope_condition'] }}
-        and not exists (
-            select 1
-            from {{ result }} as new_row
-            where
-                {{ _same(keys, 'old_row', 'new_row') }}
-                and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-                is not distinct from
-                ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-        )
+        and {{ _is_not_as_in(result, keys, columns) }}
     {% endcall %}
 
     {% call logged(horizon, 1, 'inserted') %}
     insert into {{ target }} as inserted ({{ columns | join(', ') }})
     select {{ columns | join(', ') }}
     from {{ result }} as new_row
-    where
-        not exists (
-            select 1
-            from {{ target }} as old_row
-            where {{ _same(keys, 'old_row', 'new_row') }}
-        )
+    where {{ _is_not_in(target, keys) }}
     {% endcall %}
 {% endmacro %}
+
+{#- Of an old row: the result has none that is the same in every column. -#}
+{% macro _is_not_as_in(result, keys, columns) -%}
+    not exists (
+        select 1
+        from {{ result }} as new_row
+        where
+            {{ _same(keys, 'old_row', 'new_row') }}
+            and ({% for column in columns %}old_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+            is not distinct from
+            ({% for column in columns %}new_row.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+    )
+{%- endmacro %}
+
+{#- Of a new row: the target has none with its key. -#}
+{% macro _is_not_in(target, keys) -%}
+    not exists (
+        select 1
+        from {{ target }} as old_row
+        where {{ _same(keys, 'old_row', 'new_row') }}
+    )
+{%- endmacro %}
 
 {% macro _same(keys, left, right) -%}
     {% for key in keys %}{{ left }}.{{ key }} = {{ right }}.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
