@@ -143,10 +143,9 @@ def _feeds(seen: Seen) -> Iterator[Line]:
     # Those to look at come first, and none of them is left out.
     shown = [*silent, *(feed for feed in feeds if feed not in silent)][: max(_SHOWN, len(silent))]
     for feed in shown:
-        age = span(seen.at - feed.newest_at)
         every = f", every {span(feed.cadence)}" if feed.cadence else ""
-        silence = f": silent, newest {age} ago" if feed in silent else f", newest {age} ago"
-        yield Line("feed", feed not in silent, f"{feed.feed}{silence}; {feed.snapshots:,} snapshots{every}")
+        said = f"{feed.feed}{_freshness(feed, seen.at)}; {feed.snapshots:,} snapshots{every}"
+        yield Line("feed", feed not in silent, said)
     if len(feeds) > len(shown):
         yield Line("feed", True, f"… and {len(feeds) - len(shown)} more")
 
@@ -158,6 +157,18 @@ def _is_live(feed: FeedStatus) -> bool:
 def _is_silent(feed: FeedStatus, now: datetime) -> bool:
     allowed = max(_GAP, (feed.cadence or timedelta()) * _MISSED_TICKS)
     return _is_live(feed) and allowed < now - feed.newest_at <= _ARCHIVED
+
+
+def _freshness(feed: FeedStatus, now: datetime) -> str:
+    """How old the newest snapshot is, and what that means: nothing of an archive is of today, and none of it is missing."""
+    age = f"newest {span(now - feed.newest_at)} ago"
+    if _is_silent(feed, now):
+        return f": silent, {age}"
+    if not _is_live(feed):
+        return f": an archive, {age} ({feed.newest_at:%Y-%m-%d})"
+    if now - feed.newest_at > _ARCHIVED:
+        return f": no longer collected, {age} ({feed.newest_at:%Y-%m-%d})"
+    return f", {age}"
 
 
 def gaps_of_late(seen: Seen) -> list[Gap]:
@@ -319,7 +330,8 @@ def span(length: timedelta) -> str:
         return f"{round(seconds / 60)} min"
     if seconds < 48 * 3600:
         return f"{seconds / 3600:g} h" if seconds % 3600 == 0 else f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.0f} days"
+    days = seconds / 86400
+    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:.1f} years"
 
 
 def _size(count: int) -> str:

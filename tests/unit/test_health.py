@@ -75,6 +75,23 @@ def test_an_archive_is_not_silent(loaded: datetime | None) -> None:
     assert line(seen(minute(660), feeds=(replace(FEED, newest_loaded_at=loaded),)), "feed").is_well
 
 
+@pytest.mark.parametrize(
+    ("age", "loaded", "said"),
+    [
+        (timedelta(seconds=40), timedelta(seconds=5), "f, newest 40 s ago; "),
+        (timedelta(hours=5), timedelta(days=200), "f: an archive, newest 5 h ago (2026-06-02); "),
+        (timedelta(days=752), None, "f: an archive, newest 2.1 years ago (2026-06-02); "),
+        (timedelta(hours=5), timedelta(seconds=5), "f: silent, newest 5 h ago; "),
+        (timedelta(days=8), timedelta(seconds=5), "f: no longer collected, newest 8 days ago (2026-06-02); "),
+    ],
+)
+def test_a_feed_says_how_old_it_is(age: timedelta, loaded: timedelta | None, said: str) -> None:
+    """An archive of two years ago is well, and does not look like now."""
+    newest = FEED.newest_at
+    feed = replace(FEED, newest_loaded_at=None if loaded is None else newest + loaded)
+    assert line(seen(newest + age, feeds=(feed,)), "feed").said.startswith(said)
+
+
 def test_silent_feeds_come_first_and_are_all_named() -> None:
     fresh = [replace(FEED, feed=f"a{n}", newest_at=minute(700), newest_loaded_at=minute(700)) for n in range(5)]
     silent = [replace(FEED, feed=f"z{n}") for n in range(4)]
