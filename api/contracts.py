@@ -108,7 +108,7 @@ def read(folder: Path | None = None) -> Contracts:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     relations = {}
-    for page in sorted((folder or settings.dbt_project() / "models" / SCHEMA).glob("*.yml")):
+    for page in sorted((folder or settings.dbt_project() / "models" / SCHEMA).rglob("*.yml")):
         for model in yaml.load(page.read_text(encoding="utf-8"), Loader=loader).get("models", []):  # noqa: S506
             relation = _relation(model)
             relations[relation.name] = relation

@@ -48,11 +48,11 @@ class SmallMart:
         raw_schema.ensure(connection)
         self.execute("create schema mart; create schema intermediate")
         for model in MODELS:
-            page = settings.dbt_project() / "models" / "mart" / f"{model}.yml"
+            page = next((settings.dbt_project() / "models" / "mart").rglob(f"{model}.yml"))
             (described,) = [each for each in yaml.safe_load(page.read_text())["models"] if each["name"] == model]
             columns = ", ".join(f"{each['name']} {each['data_type']}" for each in described["columns"])
             self.execute(f"create table mart.{model} ({columns})")
-        macro = (settings.dbt_project() / "macros" / "builds.sql").read_text()
+        macro = next((settings.dbt_project() / "macros").rglob("builds.sql")).read_text()
         found = re.search(r"create table if not exists intermediate\.builds .*?;", macro, re.DOTALL)
         assert found is not None
         self.execute(found[0])

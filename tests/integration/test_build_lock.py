@@ -79,7 +79,7 @@ def gate(fresh_database: str) -> Iterator[Gate]:
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> Path:
     files = {
-        "macros/guards.sql": (settings.dbt_project() / "macros" / "guards.sql").read_text(),
+        "macros/guards.sql": next((settings.dbt_project() / "macros").rglob("guards.sql")).read_text(),
         "models/passage.sql": "select count(*) as passed from public.gate",
     }
     hook = 'on-run-start: ["{% if execute %}{% do refuse_beside_another_build() %}{% endif %} select 1"]\n'

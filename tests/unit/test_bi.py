@@ -55,8 +55,8 @@ def bundle(kind: str) -> dict[str, dict[str, Any]]:
 @cache
 def contract(model: str) -> dict[str, str]:
     """A mart model's columns and types."""
-    page = MODELS / "mart" / f"{model}.yml"
-    assert page.exists(), f"no model {model} in the mart"
+    page = next((MODELS / "mart").rglob(f"{model}.yml"), None)
+    assert page is not None, f"no model {model} in the mart"
     (described,) = [
         each for each in yaml.safe_load(page.read_text(encoding="utf-8"))["models"] if each["name"] == model
     ]

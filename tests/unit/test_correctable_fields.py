@@ -7,7 +7,7 @@ from warehouse import settings
 
 
 def test_the_fields_are_those_of_the_macro() -> None:
-    text = (settings.dbt_project() / "macros" / "corrections.sql").read_text()
+    text = next((settings.dbt_project() / "macros").rglob("corrections.sql")).read_text()
     body = text.partition("macro correctable_fields(entity)")[2].partition("{% endmacro %}")[0]
     of_station, of_bike = (re.findall(r"\('(\w+)', '", part) for part in body.split("'bike': ["))
     assert tuple(of_station) == FIELDS["station"]

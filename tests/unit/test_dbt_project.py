@@ -193,7 +193,7 @@ def test_every_mart_model_has_a_contract_a_file_and_a_key(
     assert mart
     for name, node in mart.items():
         assert node["config"]["contract"]["enforced"], name
-        assert node["patch_path"].endswith(f"models/mart/{name}.yml"), name
+        assert node["patch_path"].endswith(node["original_file_path"].replace(f"{name}.sql", f"{name}.yml")), name
         assert node["unique_id"] in unique, f"{name} has no test that its key is one"
         assert node["config"]["grants"] == {"select": ["velib_reader"]}, name
 
