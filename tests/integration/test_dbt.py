@@ -213,13 +213,18 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path, postgres_ho
     assert not first["mart.fct_trips"].startswith("(0,"), "there are no trips: nothing is tested"
     _assert_reader_reads_mart_and_compat_only(cursor)
     _assert_declared_types(cursor, dbt)
+    comments = _assert_descriptions_are_comments(cursor, dbt)
     _assert_alerts_find_their_way(cursor)
     _assert_the_api_answers(Server(postgres_home).url(role=READER, database=cursor.connection.info.dbname))
 
-    # The same files again: nothing is new, and no row is written.
+    # The same files again: nothing is new, and no row is written. A comment that somebody changed is written anew, no other.
+    cursor.execute("comment on column mart.kpi_trips_daily.trips is 'Lost.'")
     assert load([str(archive)]).new == 0
     dbt("run")
     assert _fingerprints(cursor, mart) == first
+    again = _assert_descriptions_are_comments(cursor, dbt)
+    changed = {of for of, written_by in again.items() if written_by != comments[of]}
+    assert {of for of in changed if of[0] in INCREMENTAL} == {("mart.kpi_trips_daily", "trips")}
     assert _fingerprints(cursor, INCREMENTAL, physical=True) == rows
     _assert_reader_reads_mart_and_compat_only(cursor)
 
@@ -228,6 +233,7 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path, postgres_ho
     )  # the tests ran above, and will below
     assert _fingerprints(cursor, mart) == first
     assert _fingerprints(cursor, INCREMENTAL, physical=True) != rows, "nothing was refreshed"
+    _assert_descriptions_are_comments(cursor, dbt)
     _assert_reader_reads_mart_and_compat_only(cursor)
 
     dbt("docs", "generate")
@@ -245,6 +251,33 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path, postgres_ho
     dbt("test", "--exclude-resource-type", "unit_test", fails=True)
     found = {result["unique_id"].split(".")[2] for result in dbt.results() if result["status"] == "fail"}
     assert set(DAMAGES.values()) <= found
+
+
+def _assert_descriptions_are_comments(cursor: Any, dbt: Dbt) -> dict[tuple[str, str], str]:
+    """Of each relation and column of mart and compat. Which transaction wrote the comment, by relation and column."""
+    cursor.execute(
+        """
+        select n.nspname || '.' || c.relname, coalesce(a.attname, ''), d.description, d.xmin::text
+        from pg_description as d
+        join pg_class as c on c.oid = d.objoid and d.classoid = 'pg_class'::regclass
+        join pg_namespace as n on n.oid = c.relnamespace
+        left join pg_attribute as a on a.attrelid = c.oid and a.attnum = d.objsubid
+        where n.nspname in ('mart', 'compat')
+        """
+    )
+    there, written_by = {}, {}
+    for relation, column, description, transaction in cursor.fetchall():
+        there[relation, column], written_by[relation, column] = description, transaction
+    described = {}
+    for node in json.loads((dbt.target / "manifest.json").read_text())["nodes"].values():
+        if node["resource_type"] == "model" and node["schema"] in ("mart", "compat"):
+            relation = f"{node['schema']}.{node['name']}"
+            described[relation, ""] = node["description"].strip()
+            for column in node["columns"].values():
+                described[relation, column["name"]] = column["description"].strip()
+    assert described
+    assert there == described
+    return written_by
 
 
 def _assert_alerts_find_their_way(cursor: Any) -> None:
