@@ -152,6 +152,27 @@ def test_an_incident_is_told_once_reminded_of_and_ended(mart: SmallMart, finding
     assert desk.at(175) == ["ops: warning: empty: 1 new"]  # its end was told: this is another one
 
 
+@pytest.mark.parametrize("meanwhile", ["the cool-down is made longer", "the clock is set back"])
+def test_what_was_told_to_be_over_does_not_come_back(meanwhile: str, mart: SmallMart, findings: Findings) -> None:
+    """Nobody would hear of it: of the incident that they know, they were told that it is open, and that it is over."""
+    desk = Desk(mart, [replace(EMPTY, to=("ops", "boss"))], [OPS, BOSS])
+    findings.are("1")
+    assert desk.at(1000) == ["ops: warning: empty: 1 new", "boss: warning: empty: 1 new"]
+    findings.are()
+    assert desk.at(1001) == []
+    desk.inbox.down = {"boss"}
+    assert desk.at(1011) == ["ops: recovered: empty: 1 recovered"]
+    desk.inbox.down = set()
+    again = 1012
+    if meanwhile == "the cool-down is made longer":
+        desk.alerts = replace(desk.alerts, rules=(replace(desk.alerts.rules[0], cool_down=timedelta(hours=2)),))
+    else:
+        again = 5
+    findings.are("1")
+    assert desk.at(again) == ["ops: warning: empty: 1 new", "boss: warning: empty: 1 new"]
+    assert mart.rows("select count(*) from alerting.incidents") == [(2,)]
+
+
 def test_what_flaps_is_one_incident(mart: SmallMart, findings: Findings) -> None:
     desk = Desk(mart)
     findings.are("1")
@@ -225,6 +246,21 @@ def test_a_rate_limit_and_the_digest_that_ends_it(mart: SmallMart, findings: Fin
     assert desk.at(10) == desk.at(59) == []
     findings.are("1", "2", "3", rule="c")
     assert desk.at(61) == ["ops: critical: c: 2 new"]
+
+
+def test_what_is_not_delivered_uses_up_neither_the_hour_nor_the_pause(mart: SmallMart, findings: Findings) -> None:
+    """A receiver that was down for a while would else be silent for an hour once it is back."""
+    desk = Desk(mart, [replace(EMPTY, pause=timedelta(minutes=30))], [replace(OPS, per_hour=1)])
+    desk.inbox.down = {"ops"}
+    findings.are("1")
+    assert desk.at(0) == desk.at(1) == desk.at(2) == []
+    assert mart.rows("select count(*) from alerting.deliveries where not is_delivered") == [(3,)]
+    desk.inbox.down = set()
+    assert desk.at(3) == ["ops: warning: empty: 1 new"]
+    # What was delivered uses up both.
+    findings.are("1", "2")
+    assert desk.at(20) == desk.at(62) == []
+    assert desk.at(64) == ["ops: warning: empty: 1 new"]
 
 
 RANKED = {"a": "info", "b": "warning", "c": "critical", "d": "info"}

@@ -138,9 +138,9 @@ def test_a_fork_hears_that_nobody_listens() -> None:
 
 def group(leader: int) -> list[int]:
     """The processes of a process group."""
-    said = subprocess.run(["ps", "-e", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["ps", "-e", "-o", "pid=,pgid=,state="], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in said.splitlines()]
-    return [int(pid) for pid, pgid, state in rows if int(pgid) == leader and not state.startswith("Z")]
+    return [int(pid) for pid, pgid, state in rows if int(pgid) == leader and state != "Z"]
 
 
 def until(condition: Callable[[], object]) -> bool:

@@ -293,6 +293,13 @@ def test_past_days_are_not_listed_and_what_changes_in_them_is_seen(
     assert len(set(states)) == len(states)
 
 
+@pytest.mark.parametrize("day", range(25, 32))
+def test_a_day_is_over_when_it_is_so_everywhere_and_for_who_writes_late(day: int, tmp_path: Path) -> None:
+    put(tmp_path / f"feed=a/date=2026-05-{day}/hour=08/a.json")
+    found = divide([str(tmp_path)], date(2026, 5, 31))
+    assert bool(found.quiet) == (day < 29), "on its day, and for two days after it, its files are listed"
+
+
 def test_the_files_of_a_day_of_an_archive(tmp_path: Path) -> None:
     wanted = [
         put(tmp_path / "feed=a/date=2026-06-01/hour=08/x.json").parent.parent,
