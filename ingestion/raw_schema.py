@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Raised with every change of the tables below, together with a migration from the version before.
-LAYOUT = 5
+LAYOUT = 6
 
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
@@ -163,6 +163,8 @@ group by s.feed;
 """,
     # Layout 4 had every change set of every snapshot: what reads them has to know where they were pruned. No table differs.
     4: "select",
+    # The very first databases of layout 1 noted no options of reading, and no later migration added the column.
+    5: "alter table raw.quarantined_files add column if not exists read_as text;",
 }
 
 _TYPES: dict[pa.DataType, str] = {

@@ -36,6 +36,40 @@ def counts(database: Database) -> dict[str, int]:
     return {table: database.value(f"select count(*) from {table}") for (table,) in tables}
 
 
+def test_a_database_older_than_the_options_that_files_were_read_with(database: Database, tmp_path: Path) -> None:
+    """Of layout 1 there were databases without this column. Migrated to layout 5 they still had none, and no load succeeded."""
+    folder = tmp_path / "in"
+    tiny.write(folder, 0, tiny.app({"1001": ["a"]}))
+    tiny.put(folder / f"bad_{tiny.name(3)}", b"{")
+    load([str(folder)], ONE)
+    shape = columns(database)
+    for migrated_before in (False, True):
+        if not migrated_before:
+            turn_back(database)
+        else:
+            database.rows("update raw.layout set version = 5")
+        database.rows("alter table raw.quarantined_files drop column read_as")
+        tiny.write(folder, 1 + migrated_before, tiny.app({"1001": ["b"]}))
+        found = run("load", str(folder))
+        # Read again once, since nothing says with which options it was read.
+        assert (found.code, "1 new, " in found.out, "Traceback" in found.err) == (3, True, False), found
+        assert columns(database) == shape
+        assert run("load", str(folder)).code == 0
+    raw = Raw(database.url)
+    raw.check(folder)
+    raw.connection.close()
+
+
+def columns(database: Database) -> list[tuple[str, str, str, str]]:
+    """The columns of all tables of the raw schema, whichever stands where."""
+    return database.rows(  # type: ignore[return-value]
+        """
+        select table_name, column_name, data_type, is_nullable from information_schema.columns
+        where table_schema = 'raw' order by 1, 2
+        """
+    )
+
+
 @pytest.mark.parametrize("first", ["build", "status", "load"])
 def test_a_database_of_layout_1(first: str, database: Database, tmp_path: Path) -> None:
     folder = tmp_path / "in"
