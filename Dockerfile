@@ -19,8 +19,7 @@ COPY --chown=velib:velib . .
 RUN pip install --no-deps --no-build-isolation --no-index --editable .
 
 USER velib
-# dbt's profile and manifest, so that Dagster need not make them at every start. Parsing connects to nothing.
-RUN python -c 'from warehouse import dbt_profile; dbt_profile.refresh()' \
-    && cd dbt_project && VELIB_DATABASE_URL=postgresql://nobody@localhost/nothing dbt parse --quiet
+# dbt's profile and the project as dbt reads it, so that no start of a container has to. Connects to nothing.
+RUN python -P -c 'from warehouse import dbt_process; dbt_process.read_project()'
 
 CMD ["velib", "--help"]

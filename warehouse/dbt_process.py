@@ -8,6 +8,8 @@ Before dbt's arguments may stand what only their author knows of them: OF_EVERYT
 
 What of dbt's own files the home holds (its target folder) is under a file lock, for one home may be used for two databases.
 
+dbt reads the project once, for all homes and until a file of it changes (warehouse/dbt_parsed.py). `make install` has it do so.
+
 A process that builds again and again (warehouse/warm.py) imports dbt and parses the project once, and forks for each build:
 `start` then makes no new process but a fork, which differs in nothing else.
 """
@@ -20,12 +22,13 @@ import select
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from warehouse import advisory_lock, files, settings, standing
+from warehouse import advisory_lock, dbt_parsed, dbt_profile, files, settings, standing
 from warehouse.errors import VelibError
 from warehouse.forking import Forked
 
@@ -58,6 +61,30 @@ DATABASE_FAILED = re.compile(
     r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
 )
 
+_NOWHERE = "postgresql://nobody@localhost/velib"  # the embedded server's database
+
+# With these alone (and what belongs to them) dbt reads the project as it does without any.
+_OF_NO_CONSEQUENCE = {
+    *(
+        "--exclude",
+        "--exclude-resource-type",
+        "--full-refresh",
+        "--indirect-selection",
+        "--log-format",
+        "--log-format-file",
+    ),
+    *(
+        "--log-level",
+        "--log-level-file",
+        "--log-path",
+        "--no-write-json",
+        "--resource-type",
+        "--select",
+        "-s",
+        "--target-path",
+    ),
+}
+
 _COMMAND = [sys.executable, "-P", "-m", "warehouse.dbt_process"]
 
 
@@ -88,6 +115,14 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess
 def folder() -> "Path":
     """dbt's own files, one set a warehouse."""
     return settings.velib_home() / "dbt"
+
+
+def kept() -> "Path":
+    """What spares dbt work, of the project and not of a warehouse: beside the project, in the home where that is another user's."""
+    shared = settings.dbt_project() / "target" / "velib"
+    with contextlib.suppress(OSError):
+        shared.mkdir(parents=True, exist_ok=True)
+    return shared if os.access(shared, os.W_OK | os.X_OK) else folder()
 
 
 def holder(connection: "Connection") -> int | None:
@@ -187,7 +222,7 @@ def _dbt() -> Callable[..., NoReturn]:
         from warehouse import dbt_shortcuts
     except ModuleNotFoundError as error:
         raise VelibError("dbt is not installed: run `make install`") from error
-    dbt_shortcuts.take(folder())
+    dbt_shortcuts.take(kept())
     return cast("Callable[..., NoReturn]", cli)
 
 
@@ -208,35 +243,79 @@ _parsed: _Parsed | None = None
 
 
 def warm_up() -> bool:
-    """Import dbt and parse the project, for the forks to come. False when what was parsed is another project by now."""
+    """Import dbt and read the project, for the forks to come. False when what was read is another project by now."""
     global _parsed
     fingerprint = standing.fingerprint()
     if _parsed is not None:
         return _parsed.fingerprint == fingerprint
-    _dbt()
-    from dbt.cli.main import dbtRunner
 
     def give_up() -> None:
         raise _BusyError
 
-    own = folder()
-    places = {"project-dir": settings.dbt_project(), "profiles-dir": settings.dbt_project()}
-    places |= {"target-path": own / "target", "log-path": own / "logs"}
     # Another build of this home has dbt's files: whoever asks for the next one must not wait for that here.
-    with contextlib.suppress(_BusyError), files.locked(own / "lock", give_up):
-        done = dbtRunner().invoke(
-            [
-                *("--quiet", "--log-level-file", "none", "--no-write-json", "parse"),
-                *(part for name, place in places.items() for part in (f"--{name}", str(place))),
-            ]
-        )
-        if done.success:
-            _parsed = _Parsed(fingerprint, done.result)
+    with contextlib.suppress(_BusyError), files.locked(folder() / "lock", give_up):
+        if (manifest := _read_project(folder() / "target", "--no-write-json")) is not None:
+            _parsed = _Parsed(fingerprint, manifest)
     return True
 
 
+def _read_project(target: "Path", *options: str) -> Any:
+    """The project's manifest, as it is kept or else as dbt reads it now; None when dbt cannot."""
+    cli = _dbt()
+    database = _database_name()
+    if database is not None and (manifest := dbt_parsed.read(kept(), database)) is not None:
+        return manifest
+    from dbt.cli.main import dbtRunner
+
+    assert cli is not None
+    fingerprint = standing.fingerprint()
+    places = {"project-dir": settings.dbt_project(), "profiles-dir": settings.dbt_project(), "target-path": target}
+    done = dbtRunner().invoke(
+        [
+            *("--quiet", "--log-level-file", "none", *options, "parse"),
+            *(part for name, place in places.items() for part in (f"--{name}", str(place))),
+        ]
+    )
+    if not done.success:
+        return None
+    if database is not None and standing.dbt_is_as_written():
+        dbt_parsed.keep(done.result, kept(), database, fingerprint)
+    return done.result
+
+
+def _database_name() -> str | None:
+    from psycopg2.extensions import parse_dsn
+
+    from warehouse.database import database_url
+
+    return parse_dsn(database_url()).get("dbname")
+
+
+def read_project() -> None:
+    """For the builds to come, and into the file that Dagster reads. Connects to nothing, and is the same on any machine."""
+    os.environ[settings.DATABASE_URL] = _NOWHERE
+    dbt_profile.refresh()
+    target = settings.dbt_project() / "target"
+    manifest = _read_project(target, "--no-write-json")
+    if manifest is None:
+        sys.exit(1)
+    from dbt.flags import set_from_args
+
+    set_from_args(Namespace(), {})  # what it writes says whether dbt calls home
+    manifest.write(str(target / "manifest.partial"))
+    os.replace(target / "manifest.partial", target / "manifest.json")
+
+
+def _is_as_written(arguments: Sequence[str]) -> bool:
+    """Whether a build with these arguments, from here, is one of our project as its files have it."""
+    if os.path.realpath(os.getcwd()) != os.path.realpath(settings.dbt_project()):
+        return False
+    options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    return "build" in arguments and options <= _OF_NO_CONSEQUENCE and standing.dbt_is_as_written()
+
+
 def main(given: Sequence[str] | None = None, manifest: Any = None) -> NoReturn:
-    """dbt with these arguments (else the command line's), on the project as it was parsed (else as dbt reads it)."""
+    """dbt with these arguments (else the command line's), on the project as it was read (else as is kept, or dbt reads it)."""
     said: list[str] = []
 
     def say_once() -> None:
@@ -249,7 +328,10 @@ def main(given: Sequence[str] | None = None, manifest: Any = None) -> NoReturn:
             os.environ[HOLDER] = str(held.enter_context(build_lock(say_once)))
             folder().mkdir(parents=True, exist_ok=True)
             held.enter_context(files.locked(folder() / "lock", say_once))
-            sys.argv = ["dbt", *_arguments(list(sys.argv[1:] if given is None else given))]
+            arguments = _arguments(list(sys.argv[1:] if given is None else given))
+            if manifest is None and _is_as_written(arguments):
+                manifest = _read_project(folder() / "target", "--no-write-json")
+            sys.argv = ["dbt", *arguments]
             _dbt()(prog_name="dbt", obj={"manifest": manifest} if manifest is not None else None)
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")

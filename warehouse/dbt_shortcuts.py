@@ -20,7 +20,16 @@ from warehouse.files import write_atomically
 @cache
 def take(folder: Path) -> None:
     """For this process' dbt, and its forks'. `folder` is where compiled templates are kept from one run to the next."""
-    for shortcut in (_say_only_what_is_heard, _keep_connections, _leave_columns, lambda: _keep_templates(folder)):
+    for shortcut in (
+        _say_only_what_is_heard,
+        _make_messages_when_read,
+        _keep_connections,
+        _leave_columns,
+        _sort_macros_once,
+        _make_empty_tables_once,
+        _draw_no_graph,
+        lambda: _keep_templates(folder),
+    ):
         try:
             shortcut()
         except (ImportError, AttributeError):
@@ -49,6 +58,115 @@ def _say_only_what_is_heard() -> None:
         fire(self, e, level, node, force_warn_or_error_handling)
 
     EventManager.fire_event = fire_event  # type: ignore[method-assign]
+
+
+def _make_messages_when_read() -> None:
+    """Of an event for debugging that nobody reads no message is made at all: dbt checks and converts each of its fields."""
+    from dbt_common.events.base_types import BaseEvent, DebugLevel
+
+    make, look_up, put = BaseEvent.__init__, BaseEvent.__getattr__, BaseEvent.__setattr__
+
+    def begin(self: Any, *args: Any, **kwargs: Any) -> None:
+        if args or not isinstance(self, DebugLevel):
+            make(self, *args, **kwargs)
+        else:
+            vars(self)["of"] = kwargs
+
+    def made(self: Any) -> None:
+        if (of := vars(self).pop("of", None)) is not None:
+            make(self, **of)
+
+    def get(self: Any, key: str) -> Any:  # of what the instance does not have itself
+        made(self)
+        return vars(self)["pb_msg"] if key == "pb_msg" and "pb_msg" in vars(self) else look_up(self, key)
+
+    def set_(self: Any, key: str, value: Any) -> None:
+        if key != "pb_msg":
+            made(self)
+        put(self, key, value)
+
+    BaseEvent.__init__, BaseEvent.__getattr__, BaseEvent.__setattr__ = begin, get, set_  # type: ignore[method-assign]
+
+
+def _sort_macros_once() -> None:
+    """Which macro a name means is the same for all models. dbt sorts 650 of them for each context, and a model has three."""
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+
+    build = MacroNamespaceBuilder.build_namespace
+    known: dict[Any, Any] = {}
+
+    class Namespace(MacroNamespace):
+        """Answers at once what each name means."""
+
+        def __init__(self, *parts: Any) -> None:
+            super().__init__(*parts)
+            self._meant = {name: meant for part in reversed([*self._search_order()]) for name, meant in part.items()}
+            self.keys = self._meant.keys  # type: ignore[method-assign]
+
+        def __getitem__(self, key: str) -> Any:
+            return self._meant[key]
+
+    def sort(self: Any, macros_by_package: Any, ctx: Any) -> tuple[Any, ...]:
+        """The macros, and for each part of a namespace which of them its names mean."""
+        found, macros, places = build(self, macros_by_package, ctx), list[Any](), dict[int, int]()
+
+        def place(macro: Any) -> int:
+            if id(macro) not in places:
+                places[id(macro)] = len(macros)
+                macros.append(macro)
+            return places[id(macro)]
+
+        def by_name(part: Any) -> list[tuple[str, int]]:
+            return [(name, place(generator.macro)) for name, generator in part.items()]
+
+        parts = map(by_name, (found.global_namespace, found.local_namespace, found.global_project_namespace))
+        return macros, *parts, [(name, by_name(package)) for name, package in found.packages.items()]
+
+    def build_namespace(self: Any, macros_by_package: Any, ctx: Any) -> Any:
+        number = sum(map(len, macros_by_package.values()))
+        same = (id(macros_by_package), self.root_package, self.search_package, *self.internal_package_names_order)
+        if same not in known or known[same][0] is not macros_by_package or known[same][1] != number:
+            known[same] = macros_by_package, number, sort(self, macros_by_package, ctx)
+        macros, of_root, of_node, of_dbt, packages = known[same][2]
+        generators = []
+        for macro in macros:
+            generator = MacroGenerator.__new__(MacroGenerator)
+            generator.__dict__ = {"macro": macro, "context": ctx, "node": self.node, "stack": self.thread_ctx}
+            generators.append(generator)
+
+        def meant(part: Any) -> dict[str, Any]:
+            return {name: generators[place] for name, place in part}
+
+        return Namespace(
+            meant(of_root), meant(of_node), meant(of_dbt), {name: meant(package) for name, package in packages}
+        )
+
+    MacroNamespaceBuilder.build_namespace = build_namespace  # type: ignore[method-assign]
+
+
+def _make_empty_tables_once() -> None:
+    """What a statement without a result answers with, and what guesses types: neither is ever changed."""
+    from dbt_common.clients import agate_helper
+
+    table, tester = agate_helper.empty_table, agate_helper.build_type_tester
+    agate_helper.empty_table = cache(table)
+    testers = cache(lambda text_columns, nulls: tester(text_columns, string_null_values=nulls))
+
+    def build_type_tester(text_columns: Any, string_null_values: Any = ("null", "")) -> Any:
+        return testers(tuple(sorted(text_columns)), tuple(string_null_values or ()))
+
+    agate_helper.build_type_tester = build_type_tester
+
+
+def _draw_no_graph() -> None:
+    """Nobody reads the summary of the graph that dbt makes, twice, of each run (graph_summary.json in its target folder)."""
+    from dbt.compilation import Linker
+
+    def get_graph_summary(self: Any, manifest: Any) -> dict[int, dict[str, Any]]:
+        return {}
+
+    Linker.get_graph_summary = get_graph_summary  # type: ignore[method-assign]
 
 
 def _keep_connections() -> None:

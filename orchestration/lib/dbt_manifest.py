@@ -1,6 +1,6 @@
 """dbt's manifest, from which the assets are made: parsed when it is missing or older than the project.
 
-`dbt parse` connects to nothing, and gets a URL of nowhere, so the result does not depend on whose machine it is. Several
+To parse connects to nothing (warehouse/dbt_process.py), so the result does not depend on whose machine it is. Several
 processes load the code location at once: one parses, the others wait for it.
 """
 
@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtProject
 
-from orchestration.lib.resources import dbt_executable
-from warehouse import dbt_profile, files, settings
+from warehouse import files, settings
 from warehouse.errors import VelibError
 
-_NOWHERE = "postgresql://nobody@localhost/nothing"
 _SOURCES = ("analyses", "macros", "models", "seeds", "snapshots", "tests")
 _UNIQUE_ID = "dagster_dbt/unique_id"  # what dagster-dbt notes on each asset and check
 
@@ -31,7 +30,7 @@ def load_manifest() -> tuple[DbtProject, dict[str, Any]]:
     try:
         project.manifest_path.parent.mkdir(exist_ok=True)
         with files.locked(project.manifest_path.parent):
-            manifest = _current(project.manifest_path, folder) or _parse(project.manifest_path, folder)
+            manifest = _current(project.manifest_path, folder) or _parse(project.manifest_path)
     except PermissionError as error:
         raise VelibError(
             f"{error.filename} cannot be written: parse the project as its owner, cd {folder} && dbt parse"
@@ -81,18 +80,15 @@ def _current(path: Path, folder: Path) -> dict[str, Any] | None:
     return manifest if written > newest_change(folder) and version == importlib.metadata.version("dbt-core") else None
 
 
-def _parse(path: Path, folder: Path) -> dict[str, Any]:
-    dbt_profile.refresh()
-    target = path.parent / "dagster"  # a folder of its own: a `dbt build` in the project may run at the same time
+def _parse(path: Path) -> dict[str, Any]:
+    """In a process of its own, which is rid of dbt again."""
     done = subprocess.run(
-        [dbt_executable(), "--quiet", "parse", "--target-path", str(target), "--log-path", str(target)],
-        cwd=folder,
-        env=settings.child_environment({settings.DATABASE_URL: _NOWHERE, "DBT_PROFILES_DIR": str(folder)}),
+        [sys.executable, "-P", "-c", "from warehouse import dbt_process; dbt_process.read_project()"],
+        env=settings.child_environment(),
         capture_output=True,
         text=True,
     )
     if done.returncode != 0:
         raise VelibError(f"dbt cannot read the project: {done.stdout}{done.stderr}")
-    os.replace(target / "manifest.json", path)
     manifest: dict[str, Any] = json.loads(path.read_text())
     return manifest
