@@ -17,7 +17,9 @@ def main() -> None:
     prepare.prepare(application)
     print(  # noqa: T201
         f"Superset: http://{'127.0.0.1' if arguments.host == '0.0.0.0' else arguments.host}:{arguments.port}/dashboard/list/\n"  # noqa: S104
-        f"user {private.ADMINISTRATOR}, password {private.administrators_password()}; Ctrl-C ends it",
+        f"user {private.ADMINISTRATOR}, password {private.password(private.ADMINISTRATOR)}\n"
+        f"user {private.VIEWER}, who changes nothing, password {private.password(private.VIEWER)}\n"
+        f"{'everybody who reaches it sees the dashboards; ' if private.is_public() else ''}Ctrl-C ends it",
         flush=True,
     )
     _serve(application, arguments.host, arguments.port)

@@ -1,8 +1,8 @@
-"""`python -m bi.inside.check`: each dashboard opened in a real browser, on the warehouse's own data.
+"""`python -m bi.inside.check`: each dashboard opened in a real browser by the viewer, on the warehouse's own data.
 
-A dashboard fails where a chart shows an error, or nothing although there is something to show, where a query takes longer
-than the limit, or where the page reaches for another host. Each query is timed by itself, once the page is done: what it
-takes while a browser and a dozen others keep the machine busy says little about it.
+A dashboard fails where a chart shows an error, or nothing although there is something to show, or nothing without saying why,
+where a query takes longer than the limit, or where the page reaches for another host. Each query is timed by itself, once the
+page is done: what it takes while a browser and a dozen others keep the machine busy says little about it.
 """
 
 import argparse
@@ -25,16 +25,50 @@ _WIDTH = 1400
 _TALL = 4000  # charts out of view are not drawn
 _LARGEST = 240_000  # bytes of a picture
 
-# Charts that rightly show nothing where all is well, or where the feed does not say.
+# Charts that rightly show nothing where all is well, or where the feed does not say. What they say then is in the dashboards' CSS.
 _MAY_BE_EMPTY = {
-    "The last gaps": "no gap",
-    "Refresh": "an archive: no snapshot was live",
-    "Blocked, and why": "no bike is blocked",
-    "Where they stand": "no bike is in trouble",
-    "Bikes to look after, the gravest first": "no bike is in trouble",
-    "Empty and full stations, the longest so first": "no station is empty or full",
-    "How full the districts are": "a city without districts",
+    "The last ten gaps",
+    "Refresh",
+    "Blocked, and why",
+    "Where they stand",
+    "The 50 bikes to look after first",
+    "The 25 stations that have been empty or full longest",
+    "How full the districts are, the emptiest first",
+    "Departures",
+    "Who gives and who takes: the 15 largest net flows of the month's rides",
+    "Notes on this moment",
+    "Notes on the stations",
+    "Notes on the trips",
+    "Notes on the bikes",
+    "Notes on what is not known yet of the bikes",
 }
+
+# Of what shows nothing: whether it can be seen, and what it says.
+_EMPTY = """
+[...document.querySelectorAll('.chart-slice')].map(e => {
+  const text = e.querySelector('[aria-label=empty] + div > p');
+  return text && e.getClientRects().length && getComputedStyle(text, '::after').content === 'none' ? e.dataset.testChartName : null;
+}).filter(name => name !== null)
+"""
+
+# What Superset's pages ask for and a viewer does well without: to keep a dashboard's colours, and who did what of late.
+_NOT_FOR_A_VIEWER = r"/api/v1/dashboard/\d+/colors|/api/v1/log/"
+
+# What somebody who only looks might try: answered by 403, each.
+_WRITES = """
+Promise.all([
+  ['POST', '/api/v1/dashboard/', {dashboard_title: 'x'}],
+  ['PUT', '/api/v1/chart/1', {slice_name: 'x'}],
+  ['PUT', '/api/v1/dataset/1', {description: 'x'}],
+  ['PUT', '/api/v1/database/1', {database_name: 'x'}],
+  ['DELETE', '/api/v1/dashboard/1', undefined],
+  ['POST', '/api/v1/sqllab/execute/', {database_id: 1, sql: 'select 1'}],
+].map(([method, url, body]) => fetch(url, {
+  method,
+  headers: {'Content-Type': 'application/json', 'X-CSRFToken': document.querySelector('#csrf_token').value},
+  body: JSON.stringify(body),
+}).then(answer => `${method} ${url}: ${answer.status}`)))
+"""
 
 _FILTER = "a filter"  # its list of values, which may be empty
 
@@ -87,7 +121,7 @@ class Checker:
     def log_in(self) -> None:
         page = self.page
         page.open(f"{self.base}/login/")
-        for field_, text in (("username", private.ADMINISTRATOR), ("password", private.administrators_password())):
+        for field_, text in (("username", private.VIEWER), ("password", private.password(private.VIEWER))):
             found = f"document.querySelector('[data-test={field_}-input]')"
             page.wait("the form to log in", lambda found=found: page.ask(f"!!{found}"))  # type: ignore[misc]
             page.ask(f"{found}.focus()")
@@ -97,6 +131,10 @@ class Checker:
                 "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
             )
         page.wait("the log-in", lambda: "/login" not in page.ask("location.pathname"))
+
+    def may_only_look(self) -> list[str]:
+        """What the viewer could change, or run."""
+        return [f"the viewer may {each}" for each in self.page.ask(_WRITES) if not each.endswith(": 403")]
 
     def look(self, dashboard: dict[str, Any]) -> Seen:
         page, slug = self.page, dashboard["slug"]
@@ -121,9 +159,11 @@ class Checker:
             "[...document.querySelectorAll('[data-test=error-message],.ant-alert-error')].map(e => e.innerText)"
         ):
             seen.problems.append(f"shows: {' '.join(text.split())[:200]}")
+        seen.problems += [f"{name}: shows nothing and does not say why" for name in page.ask(_EMPTY)]
         if seen.charts != wanted:
             seen.problems.append(f"{seen.charts} of {wanted} charts have answered")
         seen.problems += self._strangers()
+        seen.problems += self._refused()
         if self.pictures is not None:
             self._picture(self.pictures / f"dashboard-{slug}.png")
         return seen
@@ -227,6 +267,17 @@ class Checker:
             and event["params"]["requestId"] not in stopped
         ]
 
+    def _refused(self) -> list[str]:
+        """What the page asked of the server and did not get: the viewer lacks a right that it needs, or something is broken."""
+        answers = [
+            event["params"]["response"] for event in self.page.events if event["method"] == "Network.responseReceived"
+        ]
+        return [
+            f"{each['url'].removeprefix(self.base)}: {each['status']}"
+            for each in answers
+            if each["status"] >= 400 and not re.search(_NOT_FOR_A_VIEWER, each["url"])
+        ]
+
     def _picture(self, path: Path) -> None:
         """The page as high as it is; in fewer colours where it would be too large for documentation."""
         from PIL import Image
@@ -258,7 +309,9 @@ def main() -> None:
             page.call("Page.addScriptToEvaluateOnNewDocument", source=_WATCH)
             checker = Checker(page, base, arguments.limit, arguments.pictures)
             checker.log_in()
-            failed = False
+            may = checker.may_only_look()
+            print(*may, sep="\n", end="\n" if may else "")  # noqa: T201
+            failed = bool(may)
             for _, dashboard in prepare.objects("dashboards"):
                 seen = checker.look(dashboard)
                 failed = failed or bool(seen.problems)

@@ -1,4 +1,4 @@
-"""Superset made ready: its own tables, the administrator, the bundle. What is done already is not done again."""
+"""Superset made ready: its own tables, the administrator, the bundle, the viewer. What is done already is not done again."""
 
 import contextlib
 import hashlib
@@ -16,6 +16,10 @@ import yaml
 from bi.inside import private
 
 BUNDLE = Path(__file__).resolve().parent.parent / "bundle"
+
+# Beside what Superset itself allows the public: filters list their values, the menu leads to the dashboards, and the pages tell
+# what was clicked (which is not kept).
+_OF_A_VIEWER = (("can_read", "Dataset"), ("menu_access", "Dashboards"), ("can_log", "Superset"))
 
 
 def application() -> Any:
@@ -37,6 +41,7 @@ def prepare(application: Any) -> None:
         administrator = _administrator()
         _bundle(administrator)
         _connection()
+        _viewer()
 
 
 def objects(kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -87,18 +92,39 @@ def _own_tables() -> None:
 
 
 def _administrator() -> Any:
+    return _account(private.ADMINISTRATOR, "velib", "warehouse", "Admin")
+
+
+def _viewer() -> None:
+    """The role and the account of those who look at the dashboards and change nothing."""
+    version = hashlib.sha256(json.dumps([_noted()["superset"], *_OF_A_VIEWER]).encode()).hexdigest()
+    if _noted().get("viewer") == version:
+        return
+    from superset import db
+    from superset.extensions import security_manager
+    from superset.models.core import Database
+
+    uuids = [database["uuid"] for _, database in objects("databases")]
+    allowed = [("database_access", each.perm) for each in db.session.query(Database).filter(Database.uuid.in_(uuids))]
+    allowed += [*security_manager.PUBLIC_ROLE_PERMISSIONS, *_OF_A_VIEWER]
+    role = security_manager.find_role(private.VIEWER) or security_manager.add_role(private.VIEWER)
+    found = [security_manager.find_permission_view_menu(*each) for each in allowed]
+    role.permissions = [each for each in found if each is not None]
+    db.session.commit()
+    _account(private.VIEWER, "velib", "viewer", private.VIEWER)
+    _note("viewer", version)
+
+
+def _account(name: str, first: str, last: str, role: str) -> Any:
     from superset.extensions import security_manager
 
-    found = security_manager.find_user(private.ADMINISTRATOR)
-    if found:
-        return found
-    return security_manager.add_user(
-        username=private.ADMINISTRATOR,
-        first_name="velib",
-        last_name="warehouse",
-        email="admin@localhost",
-        role=security_manager.find_role("Admin"),
-        password=private.administrators_password(),
+    return security_manager.find_user(name) or security_manager.add_user(
+        username=name,
+        first_name=first,
+        last_name=last,
+        email=f"{name}@localhost",
+        role=security_manager.find_role(role),
+        password=private.password(name),
     )
 
 

@@ -1,4 +1,4 @@
-"""What only this machine knows: the folder of Superset's own data, its key, the administrator's password."""
+"""What only this machine knows: the folder of Superset's own data, its key, the passwords of its two accounts."""
 
 import os
 import secrets
@@ -7,7 +7,9 @@ from pathlib import Path
 HOME = "VELIB_BI_HOME"
 DATABASE_URL = "VELIB_BI_DATABASE_URL"
 TIME_ZONE = "VELIB_BI_TIME_ZONE"
+PUBLIC = "VELIB_BI_PUBLIC"
 ADMINISTRATOR = "admin"
+VIEWER = "viewer"  # an account, and the role of all who only look
 
 
 def home() -> Path:
@@ -33,5 +35,10 @@ def secret_key() -> str:
     return kept_secret("secret_key")
 
 
-def administrators_password() -> str:
-    return kept_secret("admin.password")
+def password(account: str) -> str:
+    return kept_secret(f"{account}.password")
+
+
+def is_public() -> bool:
+    """Whether the dashboards are for everybody who reaches the server, without an account."""
+    return os.environ.get(PUBLIC, "").strip().lower() in {"1", "true", "yes"}

@@ -1,4 +1,4 @@
-"""Superset's configuration: one machine, one administrator, no call to any other host.
+"""Superset's configuration: one machine, one administrator, those who only look, no call to any other host.
 
 Read by Superset as a module of its own (SUPERSET_CONFIG_PATH); every name in capitals is a setting of it.
 """
@@ -24,6 +24,8 @@ SILENCE_FAB = True
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 RATELIMIT_STORAGE_URI = "memory://"
 FAB_API_SWAGGER_UI = False
+# Who has not logged in sees nothing, or what the viewer sees.
+AUTH_ROLE_PUBLIC = private.VIEWER if private.is_public() else "Public"
 
 # What a browser may talk to is this server alone: no telemetry, map tiles or fonts from elsewhere.
 # The one base map is none: stations on a plain ground. (The pages need one entry.)
@@ -56,6 +58,16 @@ class _NoEvents(AbstractEventLogger):
 
 
 EVENT_LOGGER = _NoEvents()
+
+
+class _NoRefusals(logging.Filter):
+    """That a viewer may not do what a page tries is no fault: not worth a traceback each time."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and getattr(record.exc_info[1], "code", None) == 403)
+
+
+logging.getLogger("superset.views.base").addFilter(_NoRefusals())
 
 # What is short of bikes is red, what is short of docks blue, what is well green or grey: the same on all dashboards.
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from bi import environment
 from bi.inside import prepare, private
+from simulator import fleet
 from warehouse import settings
 from warehouse.errors import VelibError
 
@@ -67,7 +69,11 @@ def models(dataset: dict[str, Any]) -> set[str]:
     """The mart models that a dataset reads."""
     if not dataset["sql"]:
         return {dataset["table_name"]}
-    return {table.name for table in sqlglot.parse_one(dataset["sql"], dialect="postgres").find_all(exp.Table)}
+    return {
+        table.name
+        for table in sqlglot.parse_one(dataset["sql"], dialect="postgres").find_all(exp.Table)
+        if table.db == "mart"
+    }
 
 
 def names(dataset: dict[str, Any]) -> set[str]:
@@ -227,6 +233,133 @@ def test_a_feeds_figures_are_not_added_to_anothers(dashboard: dict[str, Any]) ->
     assert left_out == set()
 
 
+# -- values that do not mislead ---------------------------------------------------------------------------------------------
+
+
+def formats(params: Any) -> Iterator[str]:
+    """All texts among a chart's parameters."""
+    if isinstance(params, dict):
+        params = list(params.values())
+    if isinstance(params, list):
+        for each in params:
+            yield from formats(each)
+    elif isinstance(params, str):
+        yield params
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_days_are_shown_with_their_year(chart: dict[str, Any]) -> None:
+    """An archive of two years ago looks like now otherwise."""
+    assert [each for each in formats(chart["params"]) if "%d" in each and "%Y" not in each] == []
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_scales_of_shares_do_not_stretch(chart: dict[str, Any]) -> None:
+    """A scale from 26 to 31 % makes deserts and floods of what is the same all day."""
+    params = chart["params"]
+    of_dataset = {each["metric_name"]: each["d3format"] for each in dataset_of(chart)["metrics"]}
+    metrics = [params.get("metric"), *params.get("metrics", [])]
+    if params["viz_type"] == "heatmap_v2":
+        low, high = params["value_bounds"]
+        assert low == 0
+        assert high is not None
+    elif params["viz_type"].startswith("echarts") and any(
+        (of_dataset.get(each) or "").endswith("%") for each in metrics
+    ):
+        assert params["y_axis_bounds"][0] == 0
+        assert params["truncateYAxis"]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_part_is_called_one(chart: dict[str, Any]) -> None:
+    """A chart of the first so many says how many in its title; all others show all."""
+    params = chart["params"]
+    words = {3: "three", 5: "five", 10: "ten"}
+    for limit in (params.get("row_limit", 10_000), params.get("limit") or 10_000):
+        ranked = {"rank"} & used(chart)  # the mart's own first ten
+        if limit < 10_000 and not ranked and "note" not in used(chart):
+            assert str(limit) in chart["slice_name"] or words.get(limit, "-") in chart["slice_name"], chart[
+                "slice_name"
+            ]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_nobody_has_to_know_codes_or_count_seconds(chart: dict[str, Any]) -> None:
+    codes = {"trip_type", "severity", "reasons", "block_cause", "state", "current_status", "snapshot_format"}
+    params = chart["params"]
+    shown = used({**chart, "params": {key: value for key, value in params.items() if key != "adhoc_filters"}})
+    shown -= {yaml.safe_load(each)[0] for each in params.get("order_by_cols", [])} - set(params.get("all_columns", []))
+    assert shown & codes == set()
+    assert [each for each in shown if re.search(r"_seconds|_m$|_code$", each)] == []
+
+
+def labels(table: str, column: str) -> str:
+    (dataset,) = [each for each in bundle("datasets").values() if each["table_name"] == table]
+    (found,) = [each["expression"] for each in dataset["columns"] if each["column_name"] == column]
+    return str(found)
+
+
+def test_every_code_has_its_words() -> None:
+    page = yaml.safe_load((MODELS / "mart" / "fct_trips.yml").read_text(encoding="utf-8"))
+    (types,) = [
+        each["accepted_values"]["arguments"]["values"]
+        for each in page["models"][0]["data_tests"]
+        if each.get("accepted_values", {}).get("arguments", {}).get("column_name") == "trip_type"
+    ]
+    for each in types:
+        assert f"when '{each}' then" in labels("kpi_trips_daily", "movement"), each
+    for cause in (*fleet.TO_FIX_CAUSES, *fleet.TO_COLLECT_CAUSES, fleet.FLAT_BATTERY):
+        assert f"when '{cause}' then" in labels("kpi_bike_health", "cause"), cause
+    for severity in range(4):
+        assert f"when {severity} then" in labels("kpi_bike_health", "urgency"), severity
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_what_nobody_knows_is_not_zero(dataset: dict[str, Any]) -> None:
+    """No row counted is no row known: a feed without bikes has not 0 missing ones."""
+    for each in [*dataset["columns"], *dataset["metrics"]]:
+        if not each["expression"]:
+            continue
+        parsed = sqlglot.parse_one(f"select {each['expression']}", dialect="postgres")
+        zeros = [
+            *(one for one in parsed.find_all(exp.Coalesce) if one.expressions[-1].sql() == "0"),
+            *(one for one in parsed.find_all(exp.Filter) if one.find(exp.Count)),
+        ]
+        assert [one.sql() for one in zeros if not one.find_ancestor(exp.Case)] == [], each
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_tooltips_tell_a_zero(chart: dict[str, Any]) -> None:
+    """Superset leaves a 0 out of a map's tooltip, so what may be 0 is told as a text."""
+    types = {each["column_name"]: each["type"] for each in dataset_of(chart)["columns"]}
+    assert {types[each] for each in chart["params"].get("tooltip_contents", [])} <= {"TEXT"}
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS)
+def test_a_chart_without_data_says_why(dashboard: dict[str, Any]) -> None:
+    for key, each in dashboard["position"].items():
+        if isinstance(each, dict) and each["type"] == "CHART":
+            chart = bundle("charts")[each["meta"]["uuid"]]
+            assert each["meta"]["sliceName"] == chart["slice_name"]
+            if "note" in used(chart):
+                assert f":has(#{key} + .chart-slice td)" in dashboard["css"], key
+            elif chart["viz_type"] != "big_number_total":  # which says "No data"
+                assert re.search(rf'#{key} \+ [^{{]*::after {{ content: "[^"]+"', dashboard["css"]), key
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS)
+def test_there_is_a_filter_of_stations(dashboard: dict[str, Any]) -> None:
+    found = [each for each in filters_of(dashboard) if each["name"] == "Station"]
+    assert len(found) == (dashboard["slug"] != "pipeline")
+    assert all(each["controlValues"]["searchAllOptions"] for each in found), "a thousand are listed, and any is found"
+
+
+def test_what_may_be_empty_is_in_the_bundle() -> None:
+    source = (prepare.BUNDLE.parent / "inside" / "check.py").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"_MAY_BE_EMPTY = ({.*?^})", source, re.S | re.M)
+    assert set(ast.literal_eval(listed)) <= {each["slice_name"] for each in bundle("charts").values()}
+
+
 def test_exposures_are_the_dashboards() -> None:
     exposures = {
         each["url"]: each
@@ -255,9 +388,9 @@ def test_exposures_are_the_dashboards() -> None:
 
 def test_secrets_are_kept_and_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(private.HOME, str(tmp_path / "superset"))
-    first = private.secret_key(), private.administrators_password()
-    assert (private.secret_key(), private.administrators_password()) == first
-    assert len(set(first)) == 2
+    first = private.secret_key(), private.password(private.ADMINISTRATOR), private.password(private.VIEWER)
+    assert (private.secret_key(), private.password(private.ADMINISTRATOR), private.password(private.VIEWER)) == first
+    assert len(set(first)) == 3
     for path in (tmp_path / "superset").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
     assert stat.S_IMODE((tmp_path / "superset").stat().st_mode) == 0o700
