@@ -6,7 +6,9 @@ What can be said of the bundle without Superset is in tests/unit/test_bi.py.
 
 from __future__ import annotations
 
+import http.client
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,3 +56,26 @@ def test_the_dashboards_show_a_day(
     done = run("bi", "export")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "nothing has changed"
+    for public, status in (("", 302), ("yes", 200)):
+        monkeypatch.setenv("VELIB_BI_PUBLIC", public)
+        assert of_a_stranger() == (status, 401), (
+            "whoever has no account sees dashboards where that was asked for, and no more"
+        )
+
+
+def of_a_stranger() -> tuple[int, int]:
+    """What one without an account gets: a dashboard, and the list of databases."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    server = environment.start(port, environment.variables())
+    try:
+        answers = []
+        for path in ("/superset/dashboard/network-now/", "/api/v1/database/"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", path)
+            answers.append(connection.getresponse().status)
+            connection.close()
+        return answers[0], answers[1]
+    finally:
+        server.terminate()
+        server.wait()
