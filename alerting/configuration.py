@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerting.findings import span
+from warehouse.durations import in_words
 from warehouse.errors import UsageError
 
 SEVERITIES = ("info", "warning", "critical")
@@ -80,14 +80,14 @@ class Rule:
     def condition(self) -> str:
         """What the rule is about, in words."""
         return {
-            "station_empty": f"stations without a bike for {span(self.lasting)}",
-            "station_full": f"stations without a free dock for {span(self.lasting)}",
-            "district_short": f"districts with a bike in less than {self.below:.0%} of the docks for {span(self.lasting)}",
+            "station_empty": f"stations without a bike for {in_words(self.lasting)}",
+            "station_full": f"stations without a free dock for {in_words(self.lasting)}",
+            "district_short": f"districts with a bike in less than {self.below:.0%} of the docks for {in_words(self.lasting)}",
             "critical_stations": (
                 f"{self.at_least} stations or more that were empty or full"
-                f" for {span(self.lasting)} of the last {span(self.within)}"
+                f" for {in_words(self.lasting)} of the last {in_words(self.within)}"
             ),
-            "feed_silent": f"feeds without a snapshot for {span(self.lasting)}",
+            "feed_silent": f"feeds without a snapshot for {in_words(self.lasting)}",
             "quarantine_grows": f"{self.files} or more new files in quarantine",
             "failed_run": "a load or a build that failed or died, a database out of reach",
             "test": "only a test: messages get here",
@@ -341,9 +341,9 @@ class _Table:
             raise UsageError(f"{self.where}: {key} must be a duration like 90s, 15m, 6h or 2d, not {value!r}")
         length = timedelta(**{_UNITS[found[2]]: int(found[1])})
         if length < least:
-            raise UsageError(f"{self.where}: {key} must be at least {span(least)}")
+            raise UsageError(f"{self.where}: {key} must be at least {in_words(least)}")
         if length > most:
-            raise UsageError(f"{self.where}: {key} must be at most {span(most)}")
+            raise UsageError(f"{self.where}: {key} must be at most {in_words(most)}")
         return length
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -24,12 +24,3 @@ class Finding:
     label: str
     fact: str = ""
     since: datetime | None = None
-
-
-def span(length: timedelta) -> str:
-    """A length of time in words: 45 min, 2 h, 3 d."""
-    minutes = round(length.total_seconds() / 60)
-    if minutes < 60 or (minutes < 120 and minutes % 60):
-        return f"{minutes} min"
-    hours = minutes / 60
-    return f"{hours:.3g} h" if hours < 72 else f"{hours / 24:.3g} d"

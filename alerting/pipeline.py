@@ -12,9 +12,10 @@ from typing import Any
 
 from alerting import failures
 from alerting.configuration import Rule
-from alerting.findings import Finding, Verdict, span
+from alerting.findings import Finding, Verdict
 from warehouse import advisory_lock
 from warehouse.dbt_process import BUILD_LOCK
+from warehouse.durations import in_words
 
 # A feed that nobody named and that is silent for longer was an archive, or is no longer collected: nothing new is said of it.
 _ARCHIVED = timedelta(days=7)
@@ -78,7 +79,7 @@ def _silent(cursor: Any, rule: Rule, now: datetime, _: int | None) -> Seen:
         elif now - at > rule.lasting:
             is_archive = not rule.feeds and now - at > _ARCHIVED
             verdict = Verdict.UNKNOWN if is_archive else Verdict.HOLDS
-            found.append(Finding(feed, verdict, feed, f"silent for {span(now - at)}", at))
+            found.append(Finding(feed, verdict, feed, f"silent for {in_words(now - at)}", at))
     return Seen(found)
 
 

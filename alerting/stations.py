@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerting.configuration import Alerts, Rule
-from alerting.findings import Finding, Verdict, span
+from alerting.findings import Finding, Verdict
+from warehouse.durations import in_words
 
 # As long as that, a station that is not listed keeps its incident: nothing is known of it. After that it is gone.
 _FORGOTTEN = timedelta(days=1)
@@ -287,7 +288,7 @@ def _critical(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
         return []
     worst.sort(key=lambda row: (-max(row[3], row[4]), row[0]))
     lines = [
-        f"{_label(*row[:3])}: {f'empty {span(row[3])}' if row[3] >= row[4] else f'full {span(row[4])}'}"
+        f"{_label(*row[:3])}: {f'empty {in_words(row[3])}' if row[3] >= row[4] else f'full {in_words(row[4])}'}"
         for row in worst[:NAMED]
     ]
     if len(worst) > NAMED:

@@ -350,19 +350,29 @@ def closed(connection: Connection) -> list[str]:
         return [path for (path,) in cursor]
 
 
-def still_out_of_reach(connection: Connection, quarantined: Sequence[Quarantined]) -> set[str]:
-    """Of files just found unreadable those that were before. They have no stamp by which to be known without a try."""
-    paths = [(each.file.path, each.reason) for each in quarantined if each.reason in OUT_OF_REACH]
-    if not paths:
+def quarantined_before(connection: Connection, quarantined: Sequence[Quarantined], read_as: str) -> set[str]:
+    """Of files just quarantined those that were before, for the same reason and with the same content, read with the same options.
+
+    What has no stamp has to be read to be known: a member of a container that another program made, or a file as young as its
+    stamp's grain. What is out of reach was not read at all.
+    """
+    if not quarantined:
         return set()
     with connection.cursor() as cursor:
         found = execute_values(
             cursor,
-            """
-            select path from raw.quarantined_files
-            where (path, reason) in (values %s) and resolved_at is null
+            f"""
+            select q.path
+            from (values %s) as item (path, content_hash, reason, detail, file_bytes, read_as)
+            join raw.quarantined_files q on q.path = item.path and q.reason = item.reason and q.resolved_at is null
+            where item.reason in {OUT_OF_REACH}
+                or (q.content_hash, q.detail, q.file_bytes, q.read_as)
+                    = (item.content_hash, item.detail, item.file_bytes, item.read_as)
             """,
-            paths,
+            [
+                (each.file.path, each.content_hash, each.reason, each.detail, each.file.size, read_as)
+                for each in quarantined
+            ],
             fetch=True,
         )
         return {path for (path,) in found}

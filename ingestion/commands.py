@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ingestion.extract import Quarantined
     from ingestion.load import LoadSummary
     from ingestion.status import FeedStatus, WarehouseStatus
 
@@ -33,6 +34,12 @@ LOG_EVERY = 2000
 @click.option("--batch", default=4096, show_default=True, help="Files a load: what is lost at most when it is killed.")
 @click.option("--workers", type=int, help="Processes that read files.  [default: one a core]")
 @click.option("--relist", is_flag=True, help="Of s3:// list the old days too, which else happens once a day.")
+@click.option(
+    "--follow-links",
+    is_flag=True,
+    envvar="VELIB_FOLLOW_LINKS",
+    help="Follow symbolic links that lead out of PATH, too.",
+)
 @click.pass_context
 def load(
     ctx: click.Context,
@@ -44,6 +51,7 @@ def load(
     batch: int,
     workers: int | None,
     relist: bool,
+    follow_links: bool,
 ) -> None:
     """Load snapshot files: folders (recursively), globs, single files, here or s3://BUCKET/FOLDER; .json and .json.gz.
 
@@ -66,7 +74,9 @@ def load(
     for name, value in (("--max-mb", max_mb), ("--batch", batch), ("--workers", workers)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1")
-    options = LoadOptions(feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1, relist)
+    options = LoadOptions(
+        feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1, relist, follow_links
+    )
     with _Progress() as progress:
         summary = load_files(paths, options, progress.listed, progress.advance, progress.waiting)
     _say_load(summary)
@@ -151,13 +161,18 @@ def clean() -> None:
 
 
 def _say_load(summary: LoadSummary) -> None:
-    for file in summary.quarantined[:NAMED]:
-        click.echo(f"quarantined {_printable(file.file.path)}: {file.reason}: {_printable(file.detail)}", err=True)
-    if len(summary.quarantined) > NAMED:
-        click.echo(f"… and {len(summary.quarantined) - NAMED:,} more: see `velib status --details`", err=True)
+    from ingestion.landing import what_is_refused
+
+    _say_quarantined(summary.quarantined)
+    if summary.refused_links:
+        click.echo(_printable(what_is_refused(summary.refused_links)), err=True)
     quarantined = f"{len(summary.quarantined):,} quarantined"
     if summary.still_quarantined:
         quarantined += f" (and {summary.still_quarantined:,} from before)"
+    if summary.refused_links:
+        quarantined += f", {len(summary.refused_links):,} links refused"
+    for each in summary.mixed:
+        click.echo(_printable(f"{each.feed}: {each.said}"), err=True)
     pace = f", {summary.ms_per_snapshot:.1f} ms a snapshot" if summary.ms_per_snapshot is not None else ""
     click.echo(
         f"{summary.files:,} files: {summary.new:,} new, {summary.skipped:,} skipped, {quarantined}; "
@@ -165,17 +180,33 @@ def _say_load(summary: LoadSummary) -> None:
     )
 
 
-def _say_feed(feed: FeedStatus) -> None:
-    from ingestion.health import span, when
+def _say_quarantined(quarantined: Sequence[Quarantined]) -> None:
+    """All of a few; of many an example of each reason, and how many more: what is rare is not to drown."""
+    by_reason: dict[str, list[Quarantined]] = {}
+    for file in quarantined:
+        by_reason.setdefault(file.reason, []).append(file)
+    for files in sorted(by_reason.values(), key=len, reverse=True):
+        shown = files if len(quarantined) <= NAMED else files[:1]
+        for file in shown:
+            click.echo(f"quarantined {_printable(file.file.path)}: {file.reason}: {_printable(file.detail)}", err=True)
+        if len(files) > len(shown):
+            click.echo(f"  … and {len(files) - 1:,} more: {files[0].reason}", err=True)
+    if len(quarantined) > NAMED:
+        click.echo("all of them: `velib status --details`, and raw.quarantined_files", err=True)
 
-    every = f", every {span(feed.cadence)}" if feed.cadence else ""
+
+def _say_feed(feed: FeedStatus) -> None:
+    from ingestion.health import when
+    from warehouse.durations import in_words
+
+    every = f", every {in_words(feed.cadence)}" if feed.cadence else ""
     click.echo(
         f"feed           {_printable(feed.feed)}: {feed.snapshots:,} snapshots since {when(feed.first_at)}{every}"
     )
     bikes = f", {feed.bikes:,} bikes" if feed.bikes else ""
     click.echo(f"  newest       {when(feed.newest_at)}: {feed.stations:,} stations{bikes}")
     if feed.gap_count:
-        latest = "; ".join(f"{when(gap.from_at)} for {span(gap.to_at - gap.from_at)}" for gap in feed.gaps)
+        latest = "; ".join(f"{when(gap.from_at)} for {in_words(gap.to_at - gap.from_at)}" for gap in feed.gaps)
         more = f", the latest {len(feed.gaps)}" if feed.gap_count > len(feed.gaps) else ""
         click.echo(f"  gaps         {feed.gap_count:,}{more}: {latest}")
     else:

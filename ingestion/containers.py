@@ -18,6 +18,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from isal import isal_zlib
+
 SUFFIX = ".snapshots.zip"
 # Of the end of a container, in which its list of members is looked for: that of an hour of minutes takes a tenth of this.
 TAIL = 128 * 1024
@@ -37,13 +39,18 @@ class BrokenContainerError(ValueError):
     """It cannot be read as a container, and why."""
 
 
+class DamagedMemberError(BrokenContainerError):
+    """A member is not what was put in. It costs itself: its container can be read."""
+
+
 class Member(NamedTuple):
-    """A file in a container; `offset` is where its header begins."""
+    """A file in a container; `offset` is where its header begins, `checksum` the CRC-32 that its content has to have."""
 
     name: str
     size: int
     modified_ns: int | None
     offset: int
+    checksum: int
 
 
 class Content(NamedTuple):
@@ -85,9 +92,8 @@ def members(opened: BinaryIO, is_wanted: Callable[[str], bool]) -> list[Member]:
         if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & 1 or each.file_size != each.compress_size:
             raise BrokenContainerError(f"{each.filename} is compressed or encrypted in it: members have to be stored")
         stamp = _COMMENT.fullmatch(each.comment)
-        wanted[each.filename] = Member(
-            each.filename, each.file_size, int(stamp[1]) if stamp else None, each.header_offset
-        )
+        modified_ns = int(stamp[1]) if stamp else None
+        wanted[each.filename] = Member(each.filename, each.file_size, modified_ns, each.header_offset, each.CRC)
     return list(wanted.values())
 
 
@@ -125,8 +131,8 @@ def room_for(file_name: str, size: int) -> int:
     return _HEADER.size + len(file_name.encode()) + _MOST_EXTRA + size
 
 
-def cut(data: bytes, name: str, size: int) -> bytes:
-    """The content of the member of that name and size, from the bytes that begin at its offset."""
+def cut(data: bytes, name: str, size: int, checksum: int) -> bytes:
+    """The content of the member of that name, size and checksum, from the bytes that begin at its offset."""
     if len(data) < _HEADER.size or data[:4] != _HEADER_MAGIC:
         raise BrokenContainerError("the container has changed")
     *_, name_length, extra_length = _HEADER.unpack_from(data)
@@ -135,7 +141,10 @@ def cut(data: bytes, name: str, size: int) -> bytes:
         raise BrokenContainerError("the container has changed")
     if len(data) < begin + size:
         raise BrokenContainerError("the container ends early")
-    return data[begin : begin + size]
+    content = data[begin : begin + size]
+    if isal_zlib.crc32(content) != checksum:
+        raise DamagedMemberError(f"the content of {name} does not have the checksum that its container states")
+    return content
 
 
 def pack(contents: Iterable[Content]) -> Iterator[bytes]:

@@ -6,9 +6,13 @@ user, a password and a host there, where libpq may take them from elsewhere: a s
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from dlt.common.configuration import configspec
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg2.extensions import parse_dsn
+
+from warehouse.database import ENCODING
 
 
 @configspec(init=False)
@@ -19,11 +23,13 @@ class Address(PostgresCredentials):
 
     @classmethod
     def of(cls, database_url: str) -> Address:
-        """The same address, and no more than 15 seconds to get there, unless it says otherwise itself."""
+        """The same address, in UTF-8, and no more than 15 seconds to get there, unless it says otherwise itself."""
         parts = parse_dsn(database_url)
-        limit = "" if "connect_timeout" in parts else f"{'&' if '?' in database_url else '?'}connect_timeout=15"
+        own = {} if "connect_timeout" in parts else {"connect_timeout": "15"}
+        own["client_encoding"] = ENCODING
+        begin = "&" if "?" in database_url else "?"
         address = cls()
-        address.url = database_url + limit
+        address.url = database_url + begin + urlencode(own)
         address.host, address.database = parts.get("host", "localhost"), parts.get("dbname", "postgres")
         # psycopg2 is given dlt's search_path in this option, beside the URL.
         address.query = {"options": parts["options"]} if "options" in parts else {}

@@ -183,7 +183,10 @@ def _quarantined(
     file: LandingFile, digest: str, error: UnreadableFile | FormatError, feed: str | None, captured_at: datetime | None
 ) -> Quarantined:
     if isinstance(error, UnreadableFile):
-        if error.reason == "unreadable":  # it may be readable the next time, without having changed
+        if error.reason in (
+            "unreadable",
+            "broken_member",
+        ):  # it may be readable the next time, with the same size and stamp
             file = file._replace(modified_ns=None)
         return Quarantined(file, digest, error.reason, error.detail, feed, captured_at)
     return Quarantined(file, digest, error.reason, str(error), feed, captured_at)

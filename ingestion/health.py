@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ingestion.origins import Mixture, mixtures
 from ingestion.refresh import RefreshTime, refresh_times
 from ingestion.status import FeedStatus, Gap, WarehouseStatus, warehouse_status
 from warehouse import settings
+from warehouse.durations import in_words
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -54,6 +56,7 @@ class Seen:
     at: datetime
     warehouse: WarehouseStatus
     refresh: tuple[RefreshTime, ...] = ()
+    mixed: tuple[Mixture, ...] = ()
     quarantined: int = 0
     loaded: int = 0
     incidents: tuple[Incident, ...] = ()
@@ -77,7 +80,8 @@ def look(connection: Connection, quarantine_limit: int = 10) -> Seen:
         at = cursor.fetchone()[0]
         quarantined, loaded = _files_of_window(cursor, at - WINDOW)
         incidents = tuple(_incidents(cursor))
-    return Seen(at, found, refresh_times(connection, WINDOW), quarantined, loaded, incidents, _free_bytes())
+    refresh, mixed = refresh_times(connection, WINDOW), tuple(mixtures(connection))
+    return Seen(at, found, refresh, mixed, quarantined, loaded, incidents, _free_bytes())
 
 
 def judge(seen: Seen) -> list[Line]:
@@ -85,6 +89,7 @@ def judge(seen: Seen) -> list[Line]:
     found = seen.warehouse
     return [
         *_feeds(seen),
+        *(Line("feed", True, f"{each.feed}: {each.said}") for each in seen.mixed),
         _gaps(seen),
         _loads(found),
         _marts(seen),
@@ -117,6 +122,7 @@ def as_json(seen: Seen, lines: Sequence[Line]) -> dict[str, Any]:
             }
             for feed in found.feeds
         ],
+        "mixed": [asdict(each) for each in seen.mixed],
         "refresh": [{**asdict(each), "window_seconds": WINDOW.total_seconds()} for each in seen.refresh],
         "snapshots_not_built": found.not_built,
         "last_load_at": found.last_load_at.isoformat() if found.last_load_at else None,
@@ -143,7 +149,7 @@ def _feeds(seen: Seen) -> Iterator[Line]:
     # Those to look at come first, and none of them is left out.
     shown = [*silent, *(feed for feed in feeds if feed not in silent)][: max(_SHOWN, len(silent))]
     for feed in shown:
-        every = f", every {span(feed.cadence)}" if feed.cadence else ""
+        every = f", every {in_words(feed.cadence)}" if feed.cadence else ""
         said = f"{feed.feed}{_freshness(feed, seen.at)}; {feed.snapshots:,} snapshots{every}"
         yield Line("feed", feed not in silent, said)
     if len(feeds) > len(shown):
@@ -161,7 +167,7 @@ def _is_silent(feed: FeedStatus, now: datetime) -> bool:
 
 def _freshness(feed: FeedStatus, now: datetime) -> str:
     """How old the newest snapshot is, and what that means: nothing of an archive is of today, and none of it is missing."""
-    age = f"newest {span(now - feed.newest_at)} ago"
+    age = f"newest {in_words(now - feed.newest_at)} ago"
     if _is_silent(feed, now):
         return f": silent, {age}"
     if not _is_live(feed):
@@ -180,9 +186,9 @@ def gaps_of_late(seen: Seen) -> list[Gap]:
 def _gaps(seen: Seen) -> Line:
     lately = gaps_of_late(seen)
     count = sum(feed.gap_count for feed in seen.warehouse.feeds)
-    said = f"none over {span(_GAP)} in {span(WINDOW)}"
+    said = f"none over {in_words(_GAP)} in {in_words(WINDOW)}"
     if lately:
-        said = f"{len(lately)} in {span(WINDOW)}, the longest {span(max(gap.to_at - gap.from_at for gap in lately))}"
+        said = f"{len(lately)} in {in_words(WINDOW)}, the longest {in_words(max(gap.to_at - gap.from_at for gap in lately))}"
     return Line("gaps", True, f"{said}; {count:,} in all")
 
 
@@ -234,11 +240,11 @@ def _refresh(seen: Seen) -> Iterator[Line]:
         yield Line(
             "refresh",
             True,
-            f"{each.feed}, {span(WINDOW)}: capture to mart {capture.min:.1f} s at least, {capture.mean:.1f} mean, "
+            f"{each.feed}, {in_words(WINDOW)}: capture to mart {capture.min:.1f} s at least, {capture.mean:.1f} mean, "
             f"{capture.p95:.1f} p95; from landing {landing.min:.1f}, {landing.mean:.1f}, {landing.p95:.1f}",
         )
     if not seen.refresh:
-        yield Line("refresh", True, f"nothing captured in {span(WINDOW)} is in the marts")
+        yield Line("refresh", True, f"nothing captured in {in_words(WINDOW)} is in the marts")
 
 
 def _quarantine(seen: Seen) -> Line:
@@ -247,7 +253,7 @@ def _quarantine(seen: Seen) -> Line:
     said = "empty"
     if total:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in list(counts.items())[:_SHOWN])
-        said = f"{total:,} files ({reasons}{', …' if len(counts) > _SHOWN else ''}), {seen.quarantined:,} in {span(WINDOW)}"
+        said = f"{total:,} files ({reasons}{', …' if len(counts) > _SHOWN else ''}), {seen.quarantined:,} in {in_words(WINDOW)}"
     few = seen.quarantined <= _QUARANTINED_SHARE * (seen.loaded + seen.quarantined)
     return Line("quarantine", few, said)
 
@@ -320,18 +326,6 @@ def _free_bytes() -> int | None:
 
 def when(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def span(length: timedelta) -> str:
-    seconds = round(length.total_seconds())
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 2 * 3600:
-        return f"{round(seconds / 60)} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:g} h" if seconds % 3600 == 0 else f"{seconds / 3600:.1f} h"
-    days = seconds / 86400
-    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:.1f} years"
 
 
 def _size(count: int) -> str:

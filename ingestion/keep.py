@@ -164,7 +164,8 @@ def _members(zone: Zone, path: str) -> dict[str, containers.Content]:
     inside: dict[str, containers.Content] = {}
     for each in containers.members(BytesIO(data), lambda name: True):
         room = data[each.offset : each.offset + containers.room_for(each.name, each.size)]
-        inside[each.name] = containers.Content(each.name, containers.cut(room, each.name, each.size), each.modified_ns)
+        content = containers.cut(room, each.name, each.size, each.checksum)
+        inside[each.name] = containers.Content(each.name, content, each.modified_ns)
     return inside
 
 

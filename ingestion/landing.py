@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from isal import igzip_lib
 
 from ingestion import containers, object_store
+from warehouse import settings
 from warehouse.errors import VelibError
 
 Reason = Literal[
@@ -26,6 +27,7 @@ Reason = Literal[
     "broken_gzip",
     "truncated_gzip",
     "broken_container",
+    "broken_member",
     "unsupported_compression",
     "too_large",
     "unreadable",
@@ -59,10 +61,11 @@ _GZIP_ERRORS: tuple[type[Exception], ...] = (igzip_lib.IsalError, EOFError, Valu
 
 
 class Within(NamedTuple):
-    """Where a file lies that is no file of its own: the path of its container, and the place in that."""
+    """Where a file lies that is no file of its own: the path of its container, the place in that, and its checksum there."""
 
     container: str
     offset: int
+    checksum: int
 
 
 class LandingFile(NamedTuple):
@@ -90,22 +93,59 @@ class UnreadableFile(Exception):  # noqa: N818 (what is wrong with a file, not w
 # --- listing ---------------------------------------------------------------------------------------------------------
 
 
-def list_files(paths: Sequence[str]) -> list[LandingFile]:
+class Links:
+    """Symbolic links within what is listed. One that leads out of it is refused, unless told otherwise: who may write to the
+    landing zone is not meant to have any file of the machine read. What is named outright is taken for what it is.
+    """
+
+    def __init__(self, paths: Sequence[str], follow: bool) -> None:
+        self.refused: dict[str, None] = {}  # each once, however it was come by
+        self._zones = () if follow else tuple(_real(_root(path)) for path in paths if _local(path) is not None)
+        self._follow = follow
+        self._stays: dict[str, bool] = {}  # of folders
+
+    def stays(self, path: str) -> bool:
+        """Whether a link leads to somewhere within."""
+        if self._follow or _real(path).startswith(self._zones):
+            return True
+        self.refused[path] = None
+        return False
+
+    def match_stays(self, path: str) -> bool:
+        """The same of what a pattern has matched, through links or not."""
+        folder = os.path.dirname(path)
+        if folder not in self._stays:
+            self._stays[folder] = self._follow or _real(folder).startswith(self._zones)
+        return (self._stays[folder] and not os.path.islink(path)) or self.stays(path)
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.join(os.path.realpath(path), "")
+    except (OSError, ValueError):  # no path at all
+        return os.path.join(path, "")
+
+
+def list_files(paths: Sequence[str], links: Links | None = None) -> list[LandingFile]:
     """The files of folders (recursively), globs and single files, sorted by path, each once.
 
     In folders only `.json` and `.json.gz` count. Hidden and temporary files (`.x`, `*.tmp`, `*.part`) count only when
     named outright. Pipes, sockets and devices are left out; a link that leads nowhere is listed, since a file was meant,
     and so is what is closed to us: a file whose folder may not be entered, and a folder within that cannot be listed, the
-    latter with a slash at its end. They are found unreadable then.
+    latter with a slash at its end. They are found unreadable then. Links that lead out of the paths are left out, unless `links`
+    says otherwise, and stand there.
     A path that does not exist or matches nothing is a VelibError.
     """
+    links = links or Links(paths, follow=settings.follow_links())
     found: dict[str, LandingFile] = {}
     for path in paths:
-        matched = False
-        for file in _list_one(path):
+        matched, refused = False, len(links.refused)
+        for file in _list_one(path, links):
             matched = True
             add(found, file)
         if not matched:
+            if len(links.refused) > refused:
+                raise VelibError(f"nothing to read at {path} but {what_is_refused(list(links.refused))}")
             raise nothing_at(path)
     return [found[path] for path in sorted(found)]
 
@@ -116,11 +156,17 @@ def add(found: dict[str, LandingFile], file: LandingFile) -> None:
         found[file.path] = file
 
 
+def what_is_refused(links: Sequence[str]) -> str:
+    """One line on links that were not followed."""
+    more = f" and {len(links) - 1:,} more" if len(links) > 1 else ""
+    return f"links that lead out of the landing zone, which are not followed without --follow-links: {links[0]}{more}"
+
+
 def nothing_at(path: str) -> VelibError:
     return VelibError(f"nothing to read at {path}: expected .json or .json.gz files")
 
 
-def _list_one(path: str) -> Iterator[LandingFile]:
+def _list_one(path: str, links: Links) -> Iterator[LandingFile]:
     if object_store.is_object(path):
         from ingestion import bucket_listing
 
@@ -137,13 +183,13 @@ def _list_one(path: str) -> Iterator[LandingFile]:
         if not glob.has_magic(local):
             yield _member(os.path.abspath(local))
             return
-        yield from _list_glob(local)
+        yield from _list_glob(local, links)
         return
     except (OSError, ValueError) as error:
         raise VelibError(f"cannot read {path}: {_why(error)}") from None
     absolute = os.path.abspath(local)
     if stat.S_ISDIR(about.st_mode):
-        yield from _list_folder(absolute)
+        yield from _list_folder(absolute, links)
     elif not stat.S_ISREG(about.st_mode):
         raise VelibError(f"neither a file nor a folder: {path}")
     elif absolute.endswith(containers.SUFFIX):
@@ -171,7 +217,9 @@ def members_of(container: str, found: Sequence[containers.Member]) -> Iterator[L
     """The members of a container as the files that they stand for."""
     folder = container.rpartition("/")[0]
     for each in found:
-        yield usable_file(f"{folder}/{each.name}", each.size, each.modified_ns, Within(container, each.offset))
+        yield usable_file(
+            f"{folder}/{each.name}", each.size, each.modified_ns, Within(container, each.offset, each.checksum)
+        )
 
 
 def _member(path: str) -> LandingFile:
@@ -198,20 +246,23 @@ def is_snapshot(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _list_glob(pattern: str) -> Iterator[LandingFile]:
+def _list_glob(pattern: str, links: Links) -> Iterator[LandingFile]:
     for match in glob.iglob(pattern, recursive=True):
+        if not links.match_stays(os.path.abspath(match)):
+            continue
         if os.path.isdir(match):
             # `**` names every folder as well as what is in it; a folder that a pattern names is read like any other.
-            yield from _list_folder(os.path.abspath(match))
+            yield from _list_folder(os.path.abspath(match), links)
         elif match.endswith(containers.SUFFIX):
             yield from _list_container(os.path.abspath(match))
         elif not _is_passing(os.path.basename(match)):
             yield from _list_leaf(os.path.abspath(match))
     folder, name = os.path.split(pattern)
     for match in glob.iglob(os.path.join(folder, f"*{containers.SUFFIX}"), recursive=True):
-        yield from _list_container(
-            os.path.abspath(match), lambda each: is_snapshot(each) and fnmatch.fnmatchcase(each, name)
-        )
+        if links.match_stays(os.path.abspath(match)):
+            yield from _list_container(
+                os.path.abspath(match), lambda each: is_snapshot(each) and fnmatch.fnmatchcase(each, name)
+            )
 
 
 def _list_leaf(path: str) -> Iterator[LandingFile]:
@@ -229,7 +280,7 @@ def _list_leaf(path: str) -> Iterator[LandingFile]:
         yield _file(path, about)
 
 
-def _list_folder(folder: str) -> Iterator[LandingFile]:
+def _list_folder(folder: str, links: Links) -> Iterator[LandingFile]:
     pending, linked = [folder], set()
     while pending:
         current = pending.pop()
@@ -239,11 +290,16 @@ def _list_folder(folder: str) -> Iterator[LandingFile]:
                     name = entry.name
                     if name.startswith("."):
                         continue
-                    if name.endswith(SUFFIXES) and not _is_folder(entry):
+                    is_folder = _is_folder(entry)
+                    if not is_folder and not name.endswith(LISTED):
+                        continue
+                    if entry.is_symlink() and not links.stays(entry.path):
+                        continue
+                    if not is_folder and name.endswith(SUFFIXES):
                         yield from _list_leaf(entry.path)
-                    elif name.endswith(containers.SUFFIX) and not _is_folder(entry):
+                    elif not is_folder:
                         yield from _list_container(entry.path)
-                    elif _is_folder(entry):
+                    else:
                         if entry.is_symlink():
                             # A link may lead back to where it stands.
                             real = os.path.realpath(entry.path)
@@ -459,6 +515,8 @@ def stored(file: LandingFile, max_bytes: int) -> bytes:
                 raise _too_large(f"{member.size:,} bytes", max_bytes) from None
             assert member.within is not None
             return _cut(member.path, member.size, member.within)
+        except containers.DamagedMemberError as damaged:
+            raise UnreadableFile("broken_member", str(damaged)) from None
         except containers.BrokenContainerError as broken:  # of the file itself that says nothing
             raise UnreadableFile("unreadable", str(broken)) from None
         except OSError as again:
@@ -518,7 +576,7 @@ def _cut(path: str, size: int, within: Within) -> bytes:
     else:
         with open(within.container, "rb", buffering=0) as opened:
             data = os.pread(opened.fileno(), room, within.offset)
-    return containers.cut(data, name, size)
+    return containers.cut(data, name, size, within.checksum)
 
 
 def _read_local(path: str, max_bytes: int) -> bytes:

@@ -29,11 +29,13 @@ from ingestion.bucket_listing import Part, walk
 from ingestion.capture_time import from_name
 from ingestion.extract import Expected, Inspected, Quarantined, SpanResult, extract_span, inspect, settle_pruned
 from ingestion.formats import FORMATS
-from ingestion.landing import LandingFile, list_files, no_longer_closed
+from ingestion.landing import LandingFile, Links, list_files, no_longer_closed
+from ingestion.origins import LEAST_FILES, Mixture, mixtures
 from ingestion.rebuild import rebuild_snapshot
 from ingestion.source import load_tables, work_folder
 from ingestion.timeline import Slot, arrange, spans
 from ingestion.workers import worker_pool
+from warehouse import settings
 from warehouse.database import connect, database_url
 from warehouse.errors import UsageError, VelibError
 
@@ -65,6 +67,7 @@ class LoadOptions:
     batch_files: int = DEFAULT_BATCH_FILES
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     relist: bool = False  # of object storage every folder, settled or not
+    follow_links: bool = field(default_factory=settings.follow_links)
 
     @property
     def read_as(self) -> str:
@@ -82,6 +85,8 @@ class LoadSummary:
     duplicates: int = 0
     quarantined: list[Quarantined] = field(default_factory=list)
     still_quarantined: int = 0
+    mixed: list[Mixture] = field(default_factory=list)
+    refused_links: list[str] = field(default_factory=list)
     changes: int = 0
     seconds: float = 0.0
     load_ids: list[str] = field(default_factory=list)
@@ -133,7 +138,9 @@ def load(
     started = time.monotonic()
     summary = LoadSummary()
     local = [path for path in paths if not object_store.is_object(path)]
-    here = [Part(list_files(local))] if local else []
+    links = Links(local, options.follow_links)
+    here = [Part(list_files(local, links))] if local else []
+    summary.refused_links = list(links.refused)
     url = database_url()
     with ExitStack() as stack:
         stack.enter_context(catalog.errors_in_one_line())
@@ -152,6 +159,9 @@ def load(
                 with catalog.exclusive(connection, on_wait):
                     loader.load_batch(candidates[start : start + options.batch_files])
             settled.remember(connection, part.folders, loader.out_of_reach, options.read_as)
+        # A live load of a file or two cannot show it, and does not pay for the look.
+        if summary.new + len(summary.quarantined) >= LEAST_FILES:
+            summary.mixed = mixtures(connection)
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -408,7 +418,7 @@ class _Loader:
         self.summary.changes += result.changes
         quarantined = [each for each in result.quarantined if each.file.path not in self._again]
         self.out_of_reach.update(each.file.path for each in quarantined if each.reason in catalog.OUT_OF_REACH)
-        before = catalog.still_out_of_reach(self.connection, quarantined)
+        before = catalog.quarantined_before(self.connection, quarantined, self.options.read_as)
         self.summary.quarantined += [each for each in quarantined if each.file.path not in before]
         self.summary.still_quarantined += len(before)
         self.summary.duplicates += sum(each.file.path not in self._again for each in result.duplicates)

@@ -69,7 +69,8 @@ class LastBuild:
 
 @dataclass(frozen=True)
 class WarehouseStatus:
-    """What was loaded and what was not. `quarantine` holds the latest of `quarantine_counts`, which is by reason.
+    """What was loaded and what was not. `quarantine` holds some of `quarantine_counts`, which is by reason: the latest, of each
+    reason one first.
 
     `loading_since` is of a load under way; `dead_loads` began, never came to an end, and left rows that count for nothing.
     `not_built` is how many change sets the marts do not have yet, None where no mart has been built; `behind_since` is when the
@@ -204,8 +205,13 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         counts = dict(cursor.fetchall())
         cursor.execute(
             """
-            select path, reason, detail, first_seen_at from raw.quarantined_files
-            where resolved_at is null order by last_seen_at desc, path limit %s
+            select path, reason, detail, first_seen_at
+            from (
+                select q.*, row_number() over (partition by reason order by last_seen_at desc, path) as of_reason
+                from raw.quarantined_files q
+                where resolved_at is null
+            ) as q
+            order by of_reason, last_seen_at desc, path limit %s
             """,
             (quarantine_limit,),
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from warehouse import settings
 from warehouse.errors import VelibError
 
 GROUP = "velib.commands"
@@ -74,6 +75,7 @@ def velib() -> None:
 
 
 def main() -> None:
+    settings.set_encoding()
     velib(prog_name="velib")
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
+# Of databases, and of every connection to one, whatever PGCLIENTENCODING says: files are UTF-8.
+ENCODING = "UTF8"
+
+
 def database_url(start: bool = True) -> str:
     """The libpq URL of the warehouse: $VELIB_DATABASE_URL, else the embedded server's, which is started when needed."""
     external = settings.external_database_url()
@@ -35,7 +39,9 @@ def connect_to(url: str, application_name: str = "velib") -> "Connection":
     give_up = time.monotonic() + 30
     while True:
         try:
-            return psycopg2.connect(url, application_name=application_name, connect_timeout=10)
+            connection = psycopg2.connect(
+                url, application_name=application_name, connect_timeout=10, client_encoding=ENCODING
+            )
         except psycopg2.OperationalError as error:
             # After a crash the server listens before it lets anyone in.
             if "starting up" in str(error) and time.monotonic() < give_up:
@@ -44,6 +50,18 @@ def connect_to(url: str, application_name: str = "velib") -> "Connection":
             raise VelibError(f"cannot connect to the database: {_one_line(error)}") from error
         except psycopg2.ProgrammingError as error:  # a URL that libpq cannot read; its message may quote the password
             raise VelibError(f"{settings.DATABASE_URL} is not a URL that libpq can read") from error
+        if (stored_as := connection.get_parameter_status("server_encoding")) != ENCODING:
+            connection.close()
+            raise VelibError(wrong_encoding(stored_as))
+        return connection
+
+
+def wrong_encoding(stored_as: str | None) -> str:
+    """Why a database of another encoding is refused: it cannot hold the names of all stations, or takes bytes of anything."""
+    return (
+        f"the database is encoded in {stored_as}, and has to be in {ENCODING}: "
+        f"create one with `create database … encoding '{ENCODING}' template template0`"
+    )
 
 
 def _one_line(error: Exception) -> str:

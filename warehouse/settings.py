@@ -13,6 +13,7 @@ DATABASE_URL = "VELIB_DATABASE_URL"
 HOME = "VELIB_HOME"
 PORT = "VELIB_PORT"
 POLL_CONFIG = "VELIB_POLL_CONFIG"
+FOLLOW_LINKS = "VELIB_FOLLOW_LINKS"
 
 _TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -27,6 +28,11 @@ def switch_telemetry_off(environment: os._Environ[str] | dict[str, str] | None =
     target = os.environ if environment is None else environment
     for name, value in _TELEMETRY_OFF.items():
         target.setdefault(name, value)
+
+
+def set_encoding(environment: os._Environ[str] | dict[str, str] | None = None) -> None:
+    """Have libpq speak UTF-8 in tools that make connections of their own: dbt, psql."""
+    (os.environ if environment is None else environment)["PGCLIENTENCODING"] = "UTF8"
 
 
 def project_root() -> Path:
@@ -66,6 +72,11 @@ def poll_config() -> Path:
     return Path(named).expanduser() if named else velib_home() / "poll.toml"
 
 
+def follow_links() -> bool:
+    """$VELIB_FOLLOW_LINKS: whether links in the landing zone may lead out of it."""
+    return os.environ.get(FOLLOW_LINKS, "").strip().lower() in ("1", "true", "yes", "on")
+
+
 def configured_port() -> int | None:
     """$VELIB_PORT, or None when any free port will do."""
     value = os.environ.get(PORT, "").strip()
@@ -81,5 +92,6 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     environment = dict(os.environ)
     switch_telemetry_off(environment)
     environment[HOME] = str(velib_home())
+    set_encoding(environment)
     environment.update(extra or {})
     return environment

@@ -11,7 +11,7 @@
     to the nearest, as in int_trip_durations_daily.
 -#}
 {% macro bike_usage_sums_of(movement, sign) -%}
-    {%- set seconds = 'cast(floor(' ~ seconds_between(movement ~ '.departed_at', movement ~ '.arrived_at') ~ ') as integer)' -%}
+    {%- set seconds = whole_seconds_between(movement ~ '.departed_at', movement ~ '.arrived_at') -%}
     {%- set metres = 'cast(round(' ~ movement ~ '.distance_m) as integer)' -%}
     {%- set sums = [
         ('trips', '1', is_customer_trip(movement)),
@@ -26,8 +26,13 @@
         ('moves_electric', '1', is_use(movement) ~ ' and ' ~ movement ~ '.is_electric'),
     ] -%}
     {% for name, value, condition in sums %}
-        cast(coalesce(sum({{ value if sign == '1' else sign ~ ' * ' ~ value }}) filter (where {{ condition | trim }}), 0) as integer) as {{ name }}{{ ',' if not loop.last }}
+        cast(coalesce(sum({{ value if sign == '1' else sign ~ ' * ' ~ value }}) filter (where {{ condition | trim }}), 0) as {{ bike_usage_type(name) }}) as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
+{%- endmacro %}
+
+{#- Sums of seconds and of metres do not fit into an integer: a clock may be wrong by decades. -#}
+{% macro bike_usage_type(sum) -%}
+    {{ 'bigint' if sum in ('duration_seconds', 'distance_m', 'measured_seconds', 'measured_m') else 'integer' }}
 {%- endmacro %}
 
 {#- A bike's type in a period: that of most of its movements. A bike that a feed calls the one and the other is rare, and it has one row. -#}

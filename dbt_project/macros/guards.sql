@@ -3,11 +3,22 @@
     of another layout, or add to a mart that was built from another raw schema, by other models or with other vars.
 -#}
 {% macro refuse_unsafe_run() %}
+    {% do refuse_other_encoding() %}
     {% if flags.WHICH != 'test' %}{% do refuse_beside_another_build() %}{% endif %}
     {% do refuse_other_layout() %}
     {% if builds_models() %}
         {% do refuse_to_lose_the_pruned() %}
         {% do refuse_stale_mart() %}
+    {% endif %}
+{% endmacro %}
+
+{#- Seeds and literals hold accents. `velib` and Dagster see to the connection's encoding, plain dbt cannot. -#}
+{% macro refuse_other_encoding() %}
+    {% set encodings = run_query("select current_setting('server_encoding'), current_setting('client_encoding')").rows[0] %}
+    {% if encodings[0] != 'UTF8' %}
+        {% do refuse("the database is encoded in " ~ encodings[0] ~ ", and has to be in UTF8") %}
+    {% elif encodings[1] != 'UTF8' %}
+        {% do refuse("the connection's encoding is " ~ encodings[1] ~ ", and has to be UTF8: unset PGCLIENTENCODING") %}
     {% endif %}
 {% endmacro %}
 
@@ -164,7 +175,7 @@
     {% for name in [
         'gap_seconds', 'flicker_seconds', 'maintenance_seconds', 'maintenance_least_seconds', 'maintenance_battery_points',
         'rebalancing_bikes', 'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m', 'time_zone',
-        'states_in_service', 'saturated_share',
+        'states_in_service', 'saturated_share', 'position_tolerance_degrees',
     ] %}
         {% do shaping.update({name: var(name)}) %}
     {% endfor %}

@@ -8,6 +8,7 @@
         {% do refuse_unsafe_run() %}
         {% do run_query(create_missing_raw_tables()) %}
         {% do run_query(create_watermarks()) %}
+        {% do run_query(create_kept_position()) %}
         {% if builds_models() %}{% do run_query(adopt_watermarks()) %}{% endif %}
         {% do run_query(create_reader()) %}
         {% do run_query(create_corrections()) %}

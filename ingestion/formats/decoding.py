@@ -63,6 +63,14 @@ FLAGS: dict[Any, bool | None] = {
     "NON": False,
 }
 
+# How a file begins that is no JSON, and what it is then.
+_OTHER_BEGINNINGS = (
+    (re.compile(rb"<(!doctype html|html|head|body)\b", re.IGNORECASE), "HTML, as a web server's error page is"),
+    (re.compile(rb"<(\?xml|[a-z])", re.IGNORECASE), "XML"),
+    (re.compile(rb"(//|/\*|#)"), "no JSON: it begins with a comment"),
+    (re.compile(rb"[\w.$]+ *\("), "a script, as JSONP is"),
+)
+
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 
@@ -165,14 +173,20 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _what_else(data: Any) -> str | None:
-    """What a file is instead of JSON, where its beginning tells: a web server's answer, a script, a disk's zeros."""
+    """What a file is instead of JSON, where its beginning tells: a web server's answer, a script, a disk's zeros.
+
+    Never what it holds: what is no snapshot may be anybody's, and the quarantine is read by many.
+    """
     beginning = bytes(data)[:200].lstrip()
     if not beginning.strip(b"\0"):
         return "it holds nothing but NUL bytes" if beginning else "it holds nothing but spaces"
     if b"\0" in beginning:
         return "it is UTF-16, or no text at all"
+    for sign, what in _OTHER_BEGINNINGS:
+        if sign.match(beginning):
+            return f"it is {what}"
     if beginning[:1] not in b'[{"' and not beginning[:1].isdigit():
-        return f"it begins with {beginning[:40].decode('utf-8', 'replace')!a}"
+        return "it does not begin as JSON does"
     return None
 
 

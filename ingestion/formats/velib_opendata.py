@@ -1,11 +1,12 @@
 """`velib_opendata`: opendata.paris.fr, dataset velib-disponibilite-en-temps-reel, in its three envelopes. Counts only.
 
-`duedate` is no time of capture: it refreshes hourly and even goes back. Rows without a station code occur, whole files
-of them too; they are no station, and stay countable as such.
+`duedate` is no time of capture: it refreshes hourly and even goes back. Rows without a station code occur; they are no
+station, and stay countable as such. A file of nothing else says nothing of any station, and is none.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -62,6 +63,8 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 _envelope = msgspec.json.Decoder(_Envelope)
 _row = msgspec.json.Decoder(_Row, strict=False)
 _NO_STATION = Station(None, None, None, (), None)
+# Found in the first row that has one: nothing is read for it in a file that is well.
+_A_CODE = re.compile(rb'"stationcode"\s*:\s*(?!null|""|\s)')
 _OWN_KEYS = ("stationcode", "numbikesavailable", "numdocksavailable", "coordonnees_geo")
 
 
@@ -106,9 +109,8 @@ class VelibOpendata:
             rows = decode(_rows, payload)
         if not rows:
             raise FormatError("empty_list", "the file lists no station")
-        # The v1 API leaves out what is null, so a single row may lack its code; a whole file that never names it is
-        # another dataset.
-        if b'"stationcode"' not in payload:
+        # The v1 API leaves out what is null, so a single row may lack its code. In some files every row does, or has null.
+        if _A_CODE.search(payload) is None:
             raise FormatError("missing_field", "field `stationcode` is missing in every entry")
         return rows
 

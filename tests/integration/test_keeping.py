@@ -193,3 +193,72 @@ def test_what_is_captured_where_change_sets_are_pruned_is_refused(raw: Raw, fold
     assert set(raw.counting()) == {*before, *late}
     again = load([str(folder)], ONE)
     assert (again.new, again.quarantined, again.still_quarantined) == (0, [], 3)
+
+
+def _zip(folder: Path, members: dict[str, bytes]) -> Path:
+    """As any zip program makes one: without a stamp that could be trusted."""
+    container = folder / "20260602T08.snapshots.zip"
+    with zipfile.ZipFile(container, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (2026, 6, 2, 10, 0, 0)), content)
+    touch(container)
+    return container
+
+
+def test_bad_members_of_an_unchanged_container_are_new_once(raw: Raw, folder: Path) -> None:
+    good, bad, shape = (f"r_20260602_08{each:02}00_UTC.json" for each in range(3))
+    gz = f"{shape}.gz"
+    members = {good: app({"1": ["b0"]}), bad: b"root:x:0:0", shape: b"[{}]", gz: b"\x1f\x8b\x08"}
+    _zip(folder, members)
+    first = load([str(folder)], ONE)
+    assert (first.new, len(first.quarantined)) == (1, 3)
+    assert "root" not in str(raw.rows("select detail from raw.quarantined_files"))
+    for _ in range(2):
+        again = load([str(folder)], ONE)
+        assert (again.new, again.known, again.quarantined, again.still_quarantined) == (0, 1, [], 3)
+    # Another content is news, and so are other options; what is repaired is none.
+    _zip(folder, {**members, bad: b"null", shape: app({"1": ["b2"]})})
+    changed = load([str(folder)], ONE)
+    assert (changed.new, [each.reason for each in changed.quarantined], changed.still_quarantined) == (
+        1,
+        ["unknown_format"],
+        1,
+    )
+    otherwise = load([str(folder)], LoadOptions(workers=1, max_bytes=10_000))
+    assert (len(otherwise.quarantined), otherwise.still_quarantined) == (2, 0)
+
+
+def test_a_bad_file_as_young_as_its_stamp_is_new_once(raw: Raw, folder: Path) -> None:
+    (folder / "r_20260602_080000_UTC.json").write_bytes(
+        b"{"
+    )  # not kept with its stamp, which may be that of its next content
+    assert len(load([str(folder)], ONE).quarantined) == 1
+    again = load([str(folder)], ONE)
+    assert (again.quarantined, again.still_quarantined) == ([], 1)
+
+
+@pytest.mark.parametrize("by", ["another program", "velib keep"])
+def test_a_damaged_member_costs_itself_alone(raw: Raw, folder: Path, by: str) -> None:
+    names = [f"r_20260602_08{each:02}00_UTC.json" for each in range(3)]
+    contents = {name: app({"1": [f"b{number}"]}) for number, name in enumerate(names)}
+    if by == "velib keep":
+        for name, content in contents.items():
+            touch(put(folder / name, content))
+        compact(zone_at(str(folder)), NOW, dry_run=False)
+        [container] = folder.iterdir()
+    else:
+        container = _zip(folder, contents)
+    whole = container.read_bytes()
+    container.write_bytes(whole.replace(b'"b1"', b'"bX"'))
+    done = load([str(folder)], ONE)
+    assert (done.new, [each.reason for each in done.quarantined]) == (2, ["broken_member"])
+    assert "does not have the checksum" in done.quarantined[0].detail
+    again = load([str(folder)], ONE)
+    assert (again.new, again.quarantined, again.still_quarantined) == (0, [], 1)
+    # It is not put into a container once more as if it were whole.
+    touch(put(folder / "r_20260602_083000_UTC.json", app({"1": ["b9"]})))
+    assert compact(zone_at(str(folder)), NOW, dry_run=False).left == 1
+    container.write_bytes(whole)
+    assert load([str(folder)], ONE).new == 2
+    assert raw.quarantine() == {}
+    raw.check(folder)

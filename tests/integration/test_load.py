@@ -32,6 +32,7 @@ from tiny import app, gbfs, minute, put, station, street, touch, write
 import ingestion.load
 from ingestion import catalog, extract, landing, raw_schema
 from ingestion.clean import clean
+from ingestion.health import judge, look
 from ingestion.load import LoadOptions, LoadSummary, load
 from ingestion.source import work_folder
 from ingestion.status import warehouse_status
@@ -809,3 +810,20 @@ def test_a_newer_layout_is_refused(raw: Raw, folder: Path) -> None:
 def test_status_of_an_empty_database(raw: Raw) -> None:
     found = warehouse_status(raw.connection)
     assert (found.feeds, found.quarantine_counts, found.last_load_at) == ((), {}, None)
+
+
+def test_collectors_in_one_tree_are_said_to_be_several_feeds(raw: Raw, folder: Path) -> None:
+    for number in range(12):
+        put(folder / "paris" / tiny.name(number), app({"1": [f"b{number}"]}))
+        put(folder / "mirror" / tiny.name(number), app({"1": [f"c{number}"]}))
+    done = load([str(folder)], ONE)
+    assert [(each.feed, each.conflicts) for each in done.mixed] == [("velib_app", 12)]
+    said = [line.said for line in judge(look(raw.connection)) if "several feeds" in line.said]
+    assert said == [f"velib_app: {done.mixed[0].said}"]
+    assert "paris/r_#" in said[0]
+    assert "mirror/r_#" in said[0]
+    raw.execute("drop schema raw cascade")
+    for collector in ("paris", "mirror"):
+        (folder / collector).rename(folder / f"feed={collector}")
+    again = load([str(folder)], ONE)
+    assert (again.new, again.mixed) == (24, [])

@@ -94,7 +94,7 @@ class World:
             if self.happens("state"):
                 station.state = self.rnd.choice(STATES)
             if self.happens("station_moves") and self.rnd.random() < 0.3:
-                station.latitude += self.rnd.choice([0.0001, 0.01])
+                station.latitude += self.rnd.choice([0.00004, 0.0001, 0.01])
             if self.happens("rename") and self.rnd.random() < 0.3:
                 station.name = self.rnd.choice([f"Station {station.code}", f"Place {station.code}", "l’Été; <b>"])
 

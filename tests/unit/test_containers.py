@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from ingestion import containers
-from ingestion.containers import BrokenContainerError, Content, Tail, cut, members, name_for, pack, place_of, room_for
+from ingestion.containers import (
+    BrokenContainerError,
+    Content,
+    DamagedMemberError,
+    Tail,
+    cut,
+    members,
+    name_for,
+    pack,
+    place_of,
+    room_for,
+)
 from ingestion.landing import LandingFile, UnreadableFile, exists, is_snapshot, list_files, read
 from warehouse.errors import VelibError
 
@@ -33,7 +44,10 @@ def test_what_is_put_in_comes_out() -> None:
     assert [(each.name, each.modified_ns) for each in found] == [(each.name, each.modified_ns) for each in CONTENTS]
     for each, content in zip(found, CONTENTS, strict=True):
         room = data[each.offset : each.offset + room_for(each.name, each.size)]
-        assert cut(room, each.name, each.size) == content.data
+        assert cut(room, each.name, each.size, each.checksum) == content.data
+        damaged = room.replace(b"f_", b"F_").replace(b"F_", b"f_", 1)
+        with pytest.raises(DamagedMemberError, match="checksum"):
+            cut(damaged, each.name, each.size, each.checksum)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == {each.name: each.data for each in CONTENTS}

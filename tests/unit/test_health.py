@@ -169,7 +169,7 @@ def test_only_critical_incidents_make_it_unwell() -> None:
 def test_gaps_loads_the_refresh_time_and_the_disk_are_told() -> None:
     feed = replace(FEED, gap_count=7, gaps=(Gap(minute(0), minute(60)), Gap(minute(-3000), minute(-2900))))
     found = seen(feeds=(feed,), dead_loads=1)
-    assert line(found, "gaps").said == "1 in 24 h, the longest 60 min; 7 in all"
+    assert line(found, "gaps").said == "1 in 24 h, the longest 1 h; 7 in all"
     assert line(found, "loads").said == (
         "the last at 2026-06-02 18:00:00 UTC; 1 did not come to an end, `velib clean` removes their rows"
     )

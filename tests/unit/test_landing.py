@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ingestion import landing
-from ingestion.landing import LandingFile, UnreadableFile, list_files, no_longer_closed, read
+from ingestion.landing import LandingFile, Links, UnreadableFile, list_files, no_longer_closed, read
 from warehouse.errors import VelibError
 
 MEGABYTE = 1 << 20
@@ -102,14 +102,48 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
         read(LandingFile(str(tmp_path / "pipe.json"), 0, None), MEGABYTE)
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+def test_links_are_followed_but_not_in_circles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "elsewhere/a.json", "in/b.json")
     (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "self").symlink_to(tmp_path / "in")
-    (tmp_path / "in" / "dangling.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "in" / "dangling.json").symlink_to(tmp_path / "in" / "nowhere")
     (tmp_path / "in" / "c.json").symlink_to(tmp_path / "in" / "b.json")
+    assert listed(tmp_path, "in") == ["in/b.json", "in/c.json", "in/dangling.json"]
+    monkeypatch.setenv("VELIB_FOLLOW_LINKS", "1")
     assert listed(tmp_path, "in")[:4] == ["in/b.json", "in/c.json", "in/dangling.json", "in/link/a.json"]
+
+
+def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
+    """Of files, folders and containers, in folders and in patterns."""
+    make(tmp_path, "out/secret.json", "out/deep/a.json", "in/b.json", "in/d/c.json")
+    (tmp_path / "out" / "20260602T08.snapshots.zip").write_bytes(b"PK")
+    (tmp_path / "in" / "file.json").symlink_to(tmp_path / "out" / "secret.json")
+    (tmp_path / "in" / "d" / "folder").symlink_to(tmp_path / "out" / "deep")
+    (tmp_path / "in" / "20260602T08.snapshots.zip").symlink_to(tmp_path / "out" / "20260602T08.snapshots.zip")
+    (tmp_path / "in" / "other.json").symlink_to(tmp_path / "in" / "b.json")
+    (tmp_path / "in" / "lost.json").symlink_to(tmp_path / "out" / "nowhere")
+    (tmp_path / "beside").symlink_to(tmp_path / "in")
+    inside = ["in/b.json", "in/d/c.json", "in/other.json"]
+    lead_out = {"in/file.json", "in/d/folder", "in/20260602T08.snapshots.zip", "in/lost.json"}
+    for paths in (["in"], ["in/**"], ["in/*", "in/d"]):
+        links = Links([str(tmp_path / each) for each in paths], follow=False)
+        found = list_files([str(tmp_path / each) for each in paths], links)
+        assert [str(Path(file.path).relative_to(tmp_path)) for file in found] == inside, paths
+        assert {str(Path(path).relative_to(tmp_path)) for path in links.refused} - {"in/d/folder/a.json"} == lead_out, (
+            paths
+        )
+    # The zone is all that is named, a link that is named is taken for what it is, and what leads from one part to the other stays.
+    assert listed(tmp_path, "in/file.json") == ["in/file.json"]
+    assert listed(tmp_path, "beside") == [each.replace("in/", "beside/", 1) for each in inside]
+    both = [str(tmp_path / "in"), str(tmp_path / "out")]
+    links = Links(both, follow=False)
+    assert any(file.path.endswith("in/d/folder/a.json") for file in list_files(both, links))
+    assert not links.refused
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "a.json").symlink_to(tmp_path / "in" / "b.json")
+    with pytest.raises(VelibError, match="links that lead out of the landing zone, which are not followed"):
+        list_files([str(tmp_path / "only")])
 
 
 def test_a_link_to_nowhere_is_listed_and_unreadable(tmp_path: Path) -> None:

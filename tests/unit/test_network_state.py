@@ -356,16 +356,18 @@ def test_a_reading_that_is_not_taken_leaves_no_trace() -> None:
     assert advance(state, second) == last_with_counts(first, second)
 
 
-def test_no_entry_with_a_code() -> None:
-    """Such files are in the recording of Paris: they list no station, so all of them are unobserved, and come back."""
-    known = b'[{"stationcode": "1001", "numbikesavailable": 3}]'
+@pytest.mark.parametrize(
+    "row", ['{"stationcode": null, "name": "x"}', '{"stationcode":""}', '{"stationcode" :  null}', '{"name": "x"}']
+)
+def test_no_entry_with_a_code(row: str) -> None:
+    """Such files are in the recording of Paris: they say nothing of any station, whether the code is null, empty or left out."""
     state = NetworkState(FORMATS["velib_opendata"])
-    state.advance(state.read(known))
-    changes, counts = state.advance(state.read(b'[{"stationcode": null, "name": "x"}]'))
-    assert [(each.station_code, each.is_listed) for each in changes.stations] == [("1001", False)]
-    assert (counts.stations, counts.stations_without_code) == (0, 1)
-    changes, _ = state.advance(state.read(known))
-    assert [(each.station_code, each.is_relisted) for each in changes.stations] == [("1001", True)]
+    with pytest.raises(FormatError, match="field `stationcode` is missing in every entry") as caught:
+        state.read(f"[{row}, {row}]".encode())
+    assert caught.value.reason == "missing_field"
+    known = '{"stationcode": "1001", "numbikesavailable": 3}'
+    _, counts = state.advance(state.read(f"[{row}, {known}]".encode()))
+    assert (counts.stations, counts.stations_without_code) == (1, 1)
 
 
 # --- any history -----------------------------------------------------------------------------------------------------

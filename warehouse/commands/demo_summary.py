@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from warehouse import settings
 from warehouse.database import connect, database_url
+from warehouse.durations import in_words
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -171,7 +173,7 @@ def _name(text: str) -> Text:
 def _duration(minutes: float | None) -> str:
     if minutes is None:
         return ""
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+    return in_words(timedelta(minutes=minutes))
 
 
 def _next(console: Console) -> None:

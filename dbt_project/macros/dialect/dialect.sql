@@ -10,6 +10,11 @@
     date_part('epoch', ({{ finish }}) - ({{ start }}))
 {%- endmacro %}
 
+{#- The same rounded down. Between a clock that was never set and the next right one lie more seconds than an integer holds. -#}
+{% macro whole_seconds_between(start, finish) -%}
+    cast(floor({{ seconds_between(start, finish) }}) as bigint)
+{%- endmacro %}
+
 {#- A moment between two, at `share` of the way. -#}
 {% macro moment_between(start, finish, share) -%}
     {{ return(adapter.dispatch('moment_between', 'velib')(start, finish, share)) }}

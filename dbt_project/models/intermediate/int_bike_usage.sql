@@ -247,7 +247,7 @@ year_sums as (
         year_parts.feed,
         year_parts.bike_id,
         {% for sum in sums %}
-            cast(sum(year_parts.{{ sum }}) as integer) as {{ sum }}{{ ',' if not loop.last }}
+            cast(sum(year_parts.{{ sum }}) as {{ bike_usage_type(sum) }}) as {{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from year_parts
     group by year_parts.date_year, year_parts.feed, year_parts.bike_id

@@ -23,7 +23,7 @@ with changes as (
 )
 
 select
-    cast(sum(changes.sign * changes.microseconds) as bigint) as microseconds,
+    cast(sum(changes.sign * changes.microseconds) as decimal(38, 0)) as microseconds,
     cast(sum(changes.sign) as integer) as movements,
     case
         when grouping(changes.local_day) = 0 then 'day'

@@ -19,15 +19,15 @@ with changes as (
         changes.destination_station_code,
         changes.feed,
         changes.is_electric,
-        cast(floor({{ seconds_between('changes.departed_at', 'changes.arrived_at') }}) as integer) as duration_seconds,
+        {{ whole_seconds_between('changes.departed_at', 'changes.arrived_at') }} as duration_seconds,
         changes.sign
     from {{ changes_since_applied('int_trips') }} as changes
     where {{ is_customer_trip('changes') }}
 )
 
 select
+    cast(sum(changes.sign * changes.duration_seconds) as bigint) as duration_seconds,
     changes.date_month,
-    cast(sum(changes.sign * changes.duration_seconds) as integer) as duration_seconds,
     cast(sum(changes.sign) as integer) as trips,
     cast(coalesce(sum(changes.sign) filter (where not changes.is_electric), 0) as integer) as trips_mechanical,
     cast(coalesce(sum(changes.sign) filter (where changes.is_electric), 0) as integer) as trips_electric,

@@ -51,7 +51,8 @@ with hours as (
 {% endif %}
 
 select
-    {{ added_up('hours', station_hour_sums()) }},
+    {{ added_up('hours', station_hour_sums()[:4], 'bigint') }},
+    {{ added_up('hours', station_hour_sums()[4:]) }},
     min(hours.fill_rate_min) as fill_rate_min,
     max(hours.fill_rate_max) as fill_rate_max,
     hours.date_day,

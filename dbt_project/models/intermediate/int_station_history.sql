@@ -19,7 +19,9 @@
 -- A station's attributes over time, over all feeds. Steps:
 --   1. per instant one statement: of two feeds at one instant the one whose name sorts last;
 --   2. of each attribute the latest non-null value so far;
---   3. statements that change nothing are left out.
+--   3. a position stays until one is stated that is more than rounding away from it: two collectors that write as many digits as
+--      they like are no station that moves. Against the position that counts, not the one stated before: many small steps are one;
+--   4. statements that change nothing are left out.
 with statements as (
     select
         attributes.station_code,
@@ -66,20 +68,38 @@ resolved as (
     from statements
 ),
 
-marked as (
+settled as (
     select
-        resolved.*,
-        coalesce(
-            {% for attribute in attributes %}
-                resolved.{{ attribute }} is not distinct from lag(resolved.{{ attribute }}) over by_time
-                and
-            {% endfor %}
-            lag(resolved.valid_from) over by_time is not null,
-            false
-        ) as is_same
+        resolved.station_code,
+        resolved.valid_from,
+        {{ kept_position('resolved.latitude', 'resolved.longitude', 'by_time') }} as kept_position,
+        {{ columns_of('resolved', attributes | reject('in', ['latitude', 'longitude']) | list) }}
     from resolved
     where resolved.next_statement_at is null or resolved.next_statement_at > resolved.valid_from
     window by_time as (partition by resolved.station_code order by resolved.valid_from)
+),
+
+positioned as (
+    select
+        settled.*,
+        settled.kept_position[1] as latitude,
+        settled.kept_position[2] as longitude
+    from settled
+),
+
+marked as (
+    select
+        positioned.*,
+        coalesce(
+            {% for attribute in attributes %}
+                positioned.{{ attribute }} is not distinct from lag(positioned.{{ attribute }}) over by_time
+                and
+            {% endfor %}
+            lag(positioned.valid_from) over by_time is not null,
+            false
+        ) as is_same
+    from positioned
+    window by_time as (partition by positioned.station_code order by positioned.valid_from)
 )
 
 select

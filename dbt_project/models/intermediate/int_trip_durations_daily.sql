@@ -13,7 +13,7 @@
 with changes as (
     select
         {{ local_day('changes.departed_at') }} as date_day,
-        cast(floor({{ seconds_between('changes.departed_at', 'changes.arrived_at') }}) as integer) as duration_seconds,
+        {{ whole_seconds_between('changes.departed_at', 'changes.arrived_at') }} as duration_seconds,
         changes.is_electric,
         changes.feed,
         changes.trip_type,
@@ -24,8 +24,8 @@ with changes as (
 
 select
     cast(coalesce(sum(changes.sign * changes.distance_m), 0) as bigint) as distance_m,
-    changes.date_day,
     changes.duration_seconds,
+    changes.date_day,
     cast(sum(changes.sign) as integer) as trips,
     cast(coalesce(sum(changes.sign) filter (where changes.distance_m is not null), 0) as integer) as trips_with_distance,
     changes.is_electric,

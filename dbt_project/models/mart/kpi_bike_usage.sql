@@ -55,7 +55,7 @@ from (
                 case when not {{ is_customer_trip('trips') }} then 1 end,
                 case
                     when {{ is_customer_trip('trips') }}
-                        then cast(floor({{ seconds_between('trips.departed_at', 'trips.arrived_at') }}) as integer)
+                        then {{ whole_seconds_between('trips.departed_at', 'trips.arrived_at') }}
                 end,
                 case when {{ is_customer_trip('trips') }} then cast(round(trips.distance_m) as integer) end
             ),

@@ -22,7 +22,7 @@ trips as (
         trip.origin_station_code,
         trip.destination_station_code,
         trip.is_electric,
-        floor({{ seconds_between('trip.departed_at', 'trip.arrived_at') }}) as duration_seconds
+        {{ whole_seconds_between('trip.departed_at', 'trip.arrived_at') }} as duration_seconds
     from days
     inner join {{ ref('int_trips') }} as trip
         on
@@ -39,7 +39,7 @@ select
     cast(count(*) as integer) as trips,
     cast(count(*) filter (where not trips.is_electric) as integer) as trips_mechanical,
     cast(count(*) filter (where trips.is_electric) as integer) as trips_electric,
-    cast(sum(trips.duration_seconds) as integer) as duration_seconds,
-    avg(trips.duration_seconds) as mean_duration_seconds
+    cast(sum(trips.duration_seconds) as bigint) as duration_seconds,
+    cast(avg(trips.duration_seconds) as double precision) as mean_duration_seconds
 from trips
 group by trips.date_day, trips.feed, trips.origin_station_code, trips.destination_station_code

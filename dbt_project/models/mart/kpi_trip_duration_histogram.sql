@@ -4,7 +4,7 @@
 with durations as (
     select
         daily.*,
-        5 * least(daily.duration_seconds / 300, 36) as from_minutes
+        cast(5 * least(daily.duration_seconds / 300, 36) as integer) as from_minutes
     from {{ ref('int_trip_durations_daily') }} as daily
 )
 
