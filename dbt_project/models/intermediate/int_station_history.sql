@@ -19,8 +19,8 @@
 -- A station's attributes over time, over all feeds. Steps:
 --   1. per instant one statement: of two feeds at one instant the one whose name sorts last;
 --   2. of each attribute the latest non-null value so far;
---   3. a position stays until one is stated that is more than rounding away from it: two collectors that write as many digits as
---      they like are no station that moves. Against the position that counts, not the one stated before: many small steps are one;
+--   3. a position stays until one is stated that is more than rounding away from it: collectors that write as many digits as they
+--      like are no station that moves. Against the position that counts, not the one stated before: small steps add up;
 --   4. statements that change nothing are left out.
 with statements as (
     select
