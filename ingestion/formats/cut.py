@@ -16,6 +16,8 @@ from ingestion.formats.decoding import UNCOUNTED_BYTES
 
 # So much of an entry's beginning is looked for to find where the one before it ends. Too little or too much costs time only.
 _BEGINNING = 48
+# What may stand around a value, which is none of it.
+_SPACE = b" \t\r\n"
 
 
 class Cut(list[bytes]):
@@ -57,7 +59,7 @@ class Cut(list[bytes]):
             end = stop if index == last else payload.find(separator + self[index + 1][:_BEGINNING], position, stop)
             if end < position:
                 return None
-            entries.append(payload[position:end])
+            entries.append(payload[position:end].strip(_SPACE))
             position = end + width
         return Cut(entries, self.opening, separator, self.closing)
 
