@@ -813,6 +813,8 @@ def test_status_of_an_empty_database(raw: Raw) -> None:
 
 
 def test_collectors_in_one_tree_are_said_to_be_several_feeds(raw: Raw, folder: Path) -> None:
+    for collector in ("paris", "mirror"):
+        (folder / collector).mkdir()
     for number in range(12):
         put(folder / "paris" / tiny.name(number), app({"1": [f"b{number}"]}))
         put(folder / "mirror" / tiny.name(number), app({"1": [f"c{number}"]}))
