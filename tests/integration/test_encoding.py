@@ -83,7 +83,9 @@ def latin(fresh_database: str) -> Iterator[str]:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"drop database if exists {name}")
-            cursor.execute(f"create database {name} encoding 'LATIN1' locale_provider libc locale 'C' template template0")
+            cursor.execute(
+                f"create database {name} encoding 'LATIN1' locale_provider libc locale 'C' template template0"
+            )
             yield urlsplit(fresh_database)._replace(path=f"/{name}").geturl()
             cursor.execute(f"drop database {name} with (force)")
 
