@@ -140,7 +140,9 @@ def _routers(contracts: mart.Contracts) -> Iterator[APIRouter]:
 
 def _index() -> APIRouter:
     found = APIRouter(include_in_schema=False)
-    told = formats.as_json({"documentation": "/docs", "openapi": "/openapi.json", "first": "/v1/stations"})
+    told = formats.as_json(
+        {"message": "The API is up", "documentation": "/docs", "openapi": "/openapi.json", "first": "/v1/stations"}
+    )
 
     @found.get("/")
     async def index() -> Response:

@@ -17,7 +17,7 @@ from api.state import State
 # What can be corrected: the fields of macros/corrections.sql.
 STATION_FIELDS = (
     *("name", "latitude", "longitude", "capacity", "station_type", "operator_type", "district_code", "district_name"),
-    *("city_code", "city_name", "docks_total", "max_overflow"),
+    *("city_code", "city_name", "docks_total", "edocks_total", "max_overflow"),
 )
 BIKE_FIELDS = ("bike_type",)
 FIELDS = {"station": STATION_FIELDS, "bike": BIKE_FIELDS}
@@ -25,12 +25,19 @@ FIELDS = {"station": STATION_FIELDS, "bike": BIKE_FIELDS}
 _NOW = {
     "station": """
         select d.name, d.latitude, d.longitude, d.capacity, d.station_type, d.operator_type, d.district_code, d.district_name,
-            d.city_code, d.city_name, c.nbdock_total as docks_total, c.maxbikeoverflow as max_overflow, c.nbedock_total
+            d.city_code, d.city_name, c.nbdock_total as docks_total, c.nbedock_total as edocks_total,
+            c.maxbikeoverflow as max_overflow
         from mart.dim_station as d
         left join compat.station as c on c.station_code = d.station_code
         where d.station_code = $1::text
     """,
     "bike": "select d.bike_type from mart.dim_bike as d where d.bike_id = $1::text",
+    # A second and a bike.
+    "position": """
+        select l.loc_id from compat.localisation_velo as l
+        where l.snapshot_id = split_part($1::text, '/', 1)::bigint
+            and l.velo_name = substr($1::text, strpos($1::text, '/') + 1)
+    """,
 }
 _MAKE = """
 insert into corrections.made (made_by, entity, key, field, old_value, new_value, reason)
@@ -64,6 +71,19 @@ class Corrector:
                 raise Problem(409, f"there is a {entity} {key} already")
             await change.make({"exists": (False, True)}, reason)
             await change.set(fields, reason)
+
+    async def ensure(
+        self, entity: str, key: str, fields: Mapping[str, Any], of_known: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Whether it was added: what is there gets the fields `of_known` instead, or is left as it is."""
+        async with self._transaction(entity, key) as change:
+            if await change.now() is None:
+                await change.make({"exists": (False, True)}, None)
+                await change.set(fields, None)
+                return True
+            if of_known:
+                await change.set(of_known, None)
+            return False
 
     async def change(self, entity: str, key: str, fields: Mapping[str, Any], reason: str | None = None) -> None:
         """These fields are so. 404 where there is no such station or bike."""
@@ -122,11 +142,12 @@ class _Change:
         if before is None:
             raise not_found(f"there is no {self._entity} {self._key}")
         wanted = dict(fields)
-        # The mart's capacity is that of both kinds of docks.
-        docks = wanted.get("docks_total")
-        if docks is not None and docks != before["docks_total"]:
-            wanted.setdefault("capacity", docks + (before["nbedock_total"] or 0))
         after = {**before, **wanted}
+        # The mart's capacity is that of both kinds of docks.
+        if self._entity == "station" and after["docks_total"] is not None:
+            docks, edocks = (after[kind] or 0 for kind in ("docks_total", "edocks_total"))
+            if any(after[kind] != before[kind] for kind in ("docks_total", "edocks_total")):
+                wanted.setdefault("capacity", docks + edocks)
         if self._entity == "station" and (after["latitude"] is None) != (after["longitude"] is None):
             raise unusable("latitude", "latitude and longitude go together: both, or neither", "body")
         await self.make({name: (before[name], value) for name, value in wanted.items()}, reason)

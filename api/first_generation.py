@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.values import Count, Latitude, Longitude, Name, Text
 
@@ -12,6 +12,8 @@ _LOCAL = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"
 LocalTime = Annotated[
     str, Field(pattern=_LOCAL, description="Local time, without a zone.", examples=["2026-06-02T08:30:00"])
 ]
+# Read back as it is told: empty where nothing is known.
+Type = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$"), AfterValidator(lambda text: text or None)]
 
 
 class Station(BaseModel):
@@ -21,7 +23,7 @@ class Station(BaseModel):
     name: str | None = Field(description="Its name.")
     latitude: float | None = Field(description="Degrees north (WGS 84).")
     longitude: float | None = Field(description="Degrees east (WGS 84).")
-    type: str | None = Field(description="The feed's type.")
+    type: str = Field(description="The feed's type; empty where it does not say.")
     nbdock_total: int | None = Field(description="Docks, without the electric ones where the feed tells them apart.")
     maxbikeoverflow: int | None = Field(description="How many bikes may be parked beyond the docks.")
 
@@ -30,7 +32,7 @@ class Velo(BaseModel):
     model_config = _STRICT
 
     velo_name: str = Field(description="Its name.")
-    bikeelectric: str | None = Field(description="yes, no, or null: not known.")
+    bikeelectric: bool | None = Field(description="Whether it is electric; null: not known.")
 
 
 class Etat(BaseModel):
@@ -47,7 +49,7 @@ class Etat(BaseModel):
 class Localisation(BaseModel):
     model_config = _STRICT
 
-    loc_id: int = Field(description="Key.")
+    loc_id: int = Field(description="Key. Grows with time, below 2^53.")
     snapshot_id: int = Field(description="The capture time in seconds since 1970.")
     timestamp_capture: LocalTime
     velo_name: str = Field(description="The bike.")
@@ -75,6 +77,7 @@ class Route(BaseModel):
     station_depart_code: str = Field(description="The station they left.")
     station_arrivee_code: str = Field(description="The station they came to.")
     nombre_trajets: int = Field(description="How many trips.")
+    duree_moyenne_minutes: float = Field(description="How long they took in the mean.")
 
 
 class MeanOfRoute(BaseModel):
@@ -90,6 +93,7 @@ class DayOfTrips(BaseModel):
 
     jour: date = Field(description="The local day of heure_depart.")
     nombre_trajets: int = Field(description="How many trips.")
+    duree_moyenne_minutes: float = Field(description="How long they took in the mean.")
 
 
 class Visited(BaseModel):
@@ -97,7 +101,7 @@ class Visited(BaseModel):
 
     velo_name: str = Field(description="The bike.")
     periode: str = Field(description="jour, semaine, mois or annee.")
-    date_ref: date = Field(description="A day of the period.")
+    date_ref: date = Field(description="The last day of the period.")
     nombre_stations_visitees: int = Field(description="Stations that its trips of the period left or came to.")
 
 
@@ -113,15 +117,16 @@ class Use(BaseModel):
     model_config = _STRICT
 
     velo_name: str = Field(description="The bike.")
-    duree_totale_heures: float = Field(description="How long its trips took together.")
     nombre_trajets: int = Field(description="How many trips.")
+    duree_totale_heures: float = Field(description="How long they took together.")
 
 
 class Flux(BaseModel):
     model_config = _STRICT
 
     station_code: str = Field(description="The station.")
-    type_flux: Literal["source", "destination"] = Field(description="Trips that left it, or that came to it.")
+    station_name: str | None = Field(description="Its name; null where it is not known or the station is hidden.")
+    type_flux: Literal["Depart", "Arrivee"] = Field(description="Trips that left it, or that came to it.")
     nombre_flux: int = Field(description="How many.")
 
 
@@ -129,22 +134,23 @@ class Imbalance(BaseModel):
     model_config = _STRICT
 
     station_code: str = Field(description="The station.")
+    station_name: str | None = Field(description="Its name; null where it is not known or the station is hidden.")
     departures: int = Field(description="Trips that left it.")
     arrivals: int = Field(description="Trips that came to it.")
-    imbalance: int = Field(description="arrivals - departures: below 0 it drains.")
+    imbalance: int = Field(description="departures - arrivals: above 0 it drains.")
 
 
 class Said(BaseModel):
     model_config = _STRICT
 
-    detail: str = Field(description="What was done.")
+    message: str = Field(description="What was done.")
 
 
 class StationChanged(BaseModel):
     name: Name | None = Field(default=None, description="Its name.")
     latitude: Latitude | None = Field(default=None, description="Degrees north (WGS 84).")
     longitude: Longitude | None = Field(default=None, description="Degrees east (WGS 84).")
-    type: Name | None = Field(default=None, description="The feed's type.")
+    type: Type | None = Field(default=None, description="The feed's type; empty: not known.")
     nbdock_total: Count | None = Field(default=None, description="Docks.")
     maxbikeoverflow: Count | None = Field(default=None, description="How many bikes may be parked beyond the docks.")
 
@@ -154,7 +160,7 @@ class StationAdded(StationChanged):
 
 
 class VeloChanged(BaseModel):
-    bikeelectric: bool | None = Field(default=None, description="yes or no.")
+    bikeelectric: bool | None = Field(default=None, description="Whether it is electric.")
 
 
 class VeloAdded(VeloChanged):

@@ -27,6 +27,7 @@ _TYPES: dict[str, Any] = {
     "longitude": Longitude,
     "capacity": Count,
     "docks_total": Count,
+    "edocks_total": Count,
     "max_overflow": Count,
     "bike_type": Literal["mechanical", "electric"],
 }

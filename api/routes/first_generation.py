@@ -6,7 +6,8 @@ asked for without a period comes from sums that are kept (int_movement_sums); wi
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import yaml
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -58,12 +59,17 @@ _POSITION = (
 Code = Annotated[Text, Path(description="The station's code.", examples=["16107"])]
 VeloName = Annotated[Text, Path(description="The bike's name.", examples=["08047"])]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="So many at most.")]
+UpTo100 = Annotated[int, Query(ge=1, le=100, description="So many at most.")]
+UpTo50 = Annotated[int, Query(ge=1, le=50, description="So many at most.")]
 Offset = Annotated[int, Query(ge=0, le=FARTHEST, description="So many are left out first.")]
 StartDate = Annotated[
     Day | None, Query(description="From this local day on; with end_date at most 31 days, or all there is.")
 ]
 EndDate = Annotated[Day | None, Query(description="Up to this local day, that day too.")]
 
+
+# How far each period reaches back from its last day.
+PERIODS = {"jour": "0 days", "semaine": "7 days", "mois": "1 month", "annee": "1 year"}
 
 # What the fields of the first generation are to a correction.
 _FIELDS = {
@@ -79,9 +85,11 @@ _FIELDS = {
 def router(reads: Sequence[Any] = ()) -> APIRouter:
     """`reads`: what has to hold of who reads."""
     found = APIRouter(prefix="/api/v1", tags=["first generation"])
-    zone = yaml.safe_load((warehouse_settings.dbt_project() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][
-        "time_zone"
-    ]
+    zone = ZoneInfo(
+        yaml.safe_load((warehouse_settings.dbt_project() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][
+            "time_zone"
+        ]
+    )
 
     def get(path: str, model: Any, summary: str) -> Callable[[Any], Any]:
         return found.get(
@@ -116,11 +124,11 @@ def router(reads: Sequence[Any] = ()) -> APIRouter:
     ) -> Response:
         query = """
             select velo_name, bikeelectric from compat.velo
-            where ($1::text is null or bikeelectric = $1::text)
+            where ($1::boolean is null or bikeelectric = $1::boolean)
                 and ($2::text is null or strpos(lower(velo_name), lower($2::text)) > 0)
             order by velo_name
         """
-        return await _rows(request, query, None if electric is None else "yes" if electric else "no", search)
+        return await _rows(request, query, electric, search)
 
     @get("/dimensions/velos/{velo_name}", Velo, "A bike")
     async def velo(request: Request, velo_name: VeloName) -> Response:
@@ -138,17 +146,17 @@ def router(reads: Sequence[Any] = ()) -> APIRouter:
         """
         return await _one(request, query, "status of a station", station_code)
 
-    @get("/facts/localisations", list[Localisation], "Positions of bikes, the newest snapshot first, then by name")
+    @get("/facts/localisations", list[Localisation], "Positions of bikes, the newest first, by loc_id")
     async def localisations(
         request: Request, limit: Limit = 100, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
     ) -> Response:
-        return await _told(request, lambda state: _localisations(state, zone, None, limit, offset))
+        return await _told(request, lambda state: _localisations(state, None, limit, offset))
 
     @get("/facts/stations/{station_code}/localisations", list[Localisation], "The same of one station")
     async def localisations_of_station(
         request: Request, station_code: Code, limit: Limit = 100, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
     ) -> Response:
-        return await _told(request, lambda state: _localisations(state, zone, station_code, limit, offset))
+        return await _told(request, lambda state: _localisations(state, station_code, limit, offset))
 
     # --- analysis -------------------------------------------------------------------------------------------------------
 
@@ -175,35 +183,50 @@ def router(reads: Sequence[Any] = ()) -> APIRouter:
 
     @get("/analysis/trajets/top_routes", list[Route], "The routes with the most trips")
     async def top_routes(
-        request: Request, limit: Limit = 10, start_date: StartDate = None, end_date: EndDate = None
+        request: Request, limit: UpTo100 = 10, start_date: StartDate = None, end_date: EndDate = None
     ) -> Response:
         return await _told(request, lambda state: _top_routes(state, limit, start_date, end_date))
 
     @get("/analysis/trajets/by_day", list[DayOfTrips], "Trips by day")
     async def by_day(request: Request, start_date: StartDate = None, end_date: EndDate = None) -> Response:
         query = """
-            select jour, nombre_trajets from compat.trajets_par_jour
+            select jour, nombre_trajets, duree_moyenne_minutes from compat.trajets_par_jour
             where ($1::date is null or jour >= $1::date) and ($2::date is null or jour <= $2::date) order by jour
         """
         return await _rows(request, query, start_date, end_date)
 
-    @get("/analysis/trajets/average_by_route", list[MeanOfRoute], "How long trips take by route, over all time")
-    async def average_by_route(request: Request, limit: Limit = 1_000, offset: Offset = 0) -> Response:
+    @get("/analysis/trajets/average_by_route", list[MeanOfRoute], "How long trips take by route, the longest first")
+    async def average_by_route(request: Request, limit: UpTo50 = 10) -> Response:
         query = """
             select station_depart_code, station_arrivee_code, duree_moyenne_minutes from compat.trajets_par_route
-            order by station_depart_code, station_arrivee_code limit $1::integer offset $2::integer
+            order by duree_moyenne_minutes desc, station_depart_code, station_arrivee_code limit $1::integer
         """
-        return await _rows(request, query, limit, offset)
+        return await _rows(request, query, limit)
 
-    @get("/analysis/velos/{velo_name}/stations_visitees", Visited, "How many stations a bike's trips of a period touch")
+    @found.get(
+        "/analysis/velos/{velo_name}/stations_visitees",
+        response_model=Visited,
+        summary="How many stations a bike's trips of a period touch",
+        responses={**_READS, **documented(400)},
+        dependencies=list(reads),
+        response_class=Response,
+    )
     async def stations_visitees(
         request: Request,
         velo_name: VeloName,
-        periode: Annotated[Literal["jour", "semaine", "mois", "annee"], Query(description="Of what length.")] = "jour",
-        date_ref: Annotated[
-            Day | None, Query(description="A day of the period; by default the newest with trips.")
-        ] = None,
+        periode: Annotated[
+            str,
+            Query(
+                description="jour is date_ref itself; semaine, mois and annee reach back from it.",
+                json_schema_extra={"enum": list(PERIODS)},
+            ),
+        ] = "mois",
+        date_ref: Annotated[Day | None, Query(description="The last day of the period; by default today.")] = None,
     ) -> Response:
+        if periode not in PERIODS:
+            raise Problem(400, f"periode: one of {', '.join(PERIODS)}", "unknown-period")
+        if date_ref is None:  # another answer tomorrow, whatever is built: not one to keep
+            return _json(await _stations_visitees(state_of(request), velo_name, periode, datetime.now(zone).date()))
         return await _told(request, lambda state: _stations_visitees(state, velo_name, periode, date_ref))
 
     @get("/analysis/velos/{velo_name}/boomerang", Boomerang, "Whether a bike's trips come back to where they begin")
@@ -220,37 +243,39 @@ def router(reads: Sequence[Any] = ()) -> APIRouter:
 
         return await _told(request, told)
 
-    @get("/analysis/velos/top_used", list[Use], "The bikes that were under way longest")
-    async def top_used(request: Request, limit: Limit = 10) -> Response:
+    @get("/analysis/velos/top_used", list[Use], "The bikes with the most trips")
+    async def top_used(request: Request, limit: UpTo50 = 10) -> Response:
         query = """
-            select velo_name, duree_totale_heures, nombre_trajets from compat.utilisation_velo
-            order by duree_totale_heures desc, velo_name limit $1::integer
+            select velo_name, nombre_trajets, duree_totale_heures from compat.utilisation_velo
+            order by nombre_trajets desc, velo_name limit $1::integer
         """
         return await _rows(request, query, limit)
 
     @get(
         "/analysis/stations/top_source_destination",
         list[Flux],
-        "The stations that most trips leave, and those that most come to",
+        "The stations that most trips leave or come to, both in one list",
     )
-    async def top_source_destination(request: Request, limit: Limit = 10) -> Response:
+    async def top_source_destination(request: Request, limit: UpTo100 = 20) -> Response:
         query = """
-            (select station_code, 'source' as type_flux, departures as nombre_flux from compat.flux_station
-            where departures > 0 order by departures desc, station_code limit $1::integer)
-            union all
-            (select station_code, 'destination', arrivals from compat.flux_station
-            where arrivals > 0 order by arrivals desc, station_code limit $1::integer)
-            order by type_flux desc, nombre_flux desc, station_code
+            select f.station_code, s.name as station_name, f.type_flux, f.nombre_flux
+            from (
+                select station_code, 'Depart' as type_flux, departures as nombre_flux from compat.flux_station
+                union all
+                select station_code, 'Arrivee', arrivals from compat.flux_station
+                order by nombre_flux desc, station_code, type_flux desc limit $1::integer
+            ) as f
+            left join compat.station as s on s.station_code = f.station_code
+            where f.nombre_flux > 0
+            order by f.nombre_flux desc, f.station_code, f.type_flux desc
         """
         return await _rows(request, query, limit)
 
-    @get("/analysis/stations/flow_imbalance", list[Imbalance], "Stations by how much they fill or drain")
-    async def flow_imbalance(request: Request, limit: Limit = LARGEST_PAGE) -> Response:
-        query = """
-            select station_code, departures, arrivals, imbalance from compat.flux_station
-            order by abs(imbalance) desc, station_code limit $1::integer
-        """
-        return await _rows(request, query, limit)
+    @get("/analysis/stations/flow_imbalance", list[Imbalance], "Stations by how much they drain or fill")
+    async def flow_imbalance(
+        request: Request, limit: UpTo100 = 20, start_date: StartDate = None, end_date: EndDate = None
+    ) -> Response:
+        return await _told(request, lambda state: _flow_imbalance(state, limit, start_date, end_date))
 
     _add_writes(found)
     return found
@@ -261,15 +286,18 @@ def _add_writes(found: APIRouter) -> None:
 
     @found.post(
         "/dimensions/stations",
-        response_model=Station,
+        response_model=Said,
         status_code=201,
-        summary="Add a station",
-        responses={**WRITES, **documented(409)},
+        summary="Add a station, or correct the one that is there",
+        responses=WRITES,
     )
     async def add_station(request: Request, given: StationAdded, writer: Writer) -> Response:
-        fields = given.model_dump(exclude={"station_code"})
-        await Corrector(state_of(request), writer.name).add("station", given.station_code, _corrections_of(fields))
-        return await _station(request, given.station_code, 201)
+        fields = _corrections_of(given.model_dump(exclude={"station_code"}))
+        of_these = _corrections_of(given.model_dump(exclude={"station_code"}, exclude_unset=True))
+        corrector = Corrector(state_of(request), writer.name)
+        if await corrector.ensure("station", given.station_code, fields, of_these):
+            return _json({"message": f"the station {given.station_code} is added"}, 201)
+        return _json({"message": f"the station {given.station_code} was there, and is updated"}, 201)
 
     @found.put(
         "/dimensions/stations/{station_code}", response_model=Station, summary="Correct a station", responses=WRITES
@@ -281,7 +309,7 @@ def _add_writes(found: APIRouter) -> None:
 
     @found.delete(
         "/dimensions/stations/{station_code}",
-        response_model=Said,
+        status_code=204,
         summary="Hide a station",
         responses={**WRITES, **documented(400)},
     )
@@ -290,15 +318,16 @@ def _add_writes(found: APIRouter) -> None:
 
     @found.post(
         "/dimensions/velos",
-        response_model=Velo,
+        response_model=Said,
         status_code=201,
-        summary="Add a bike",
-        responses={**WRITES, **documented(409)},
+        summary="Add a bike; one that is there is left as it is",
+        responses=WRITES,
     )
     async def add_velo(request: Request, given: VeloAdded, writer: Writer) -> Response:
         fields = {"bike_type": _bike_type(given.bikeelectric)}
-        await Corrector(state_of(request), writer.name).add("bike", given.velo_name, fields)
-        return await _velo(request, given.velo_name, 201)
+        if await Corrector(state_of(request), writer.name).ensure("bike", given.velo_name, fields):
+            return _json({"message": f"the bike {given.velo_name} is added"}, 201)
+        return _json({"message": f"the bike {given.velo_name} was there, and is left as it is"}, 201)
 
     @found.put("/dimensions/velos/{velo_name}", response_model=Velo, summary="Correct a bike", responses=WRITES)
     async def change_velo(request: Request, velo_name: VeloName, given: VeloChanged, writer: Writer) -> Response:
@@ -308,21 +337,50 @@ def _add_writes(found: APIRouter) -> None:
 
     @found.delete(
         "/dimensions/velos/{velo_name}",
-        response_model=Said,
+        status_code=204,
         summary="Hide a bike",
         responses={**WRITES, **documented(400)},
     )
     async def hide_velo(request: Request, velo_name: VeloName, writer: Writer, confirm: confirm = False) -> Response:
         return await _hide(request, "bike", velo_name, writer.name, confirm)
 
+    @found.delete(
+        "/facts/localisations/{loc_id}",
+        status_code=204,
+        summary="Hide a bike's position in a snapshot",
+        responses={**WRITES, **documented(400)},
+    )
+    async def hide_position(
+        request: Request,
+        loc_id: Annotated[int, Path(ge=0, lt=2**53, description="The position.")],
+        writer: Writer,
+        confirm: confirm = False,
+    ) -> Response:
+        _require_confirmed(confirm)
+        found = await _fetch(state_of(request), _POSITION_OF_ID, loc_id)
+        if not found:
+            raise not_found(f"there is no position {loc_id}")
+        return await _hide(request, "position", found[0]["key"], writer.name, confirm)
+
+
+# loc_id is taken apart as macros/first_generation.sql puts it together: so indexes find it.
+_POSITION_OF_ID = """
+select snapshot_id || '/' || velo_name as key from compat.localisation_velo
+where snapshot_id = $1::bigint >> 21 and velo_number = (($1::bigint >> 4) & 131071)::integer and loc_id = $1::bigint
+"""
+
 
 async def _hide(request: Request, entity: str, key: str, who: str, is_confirmed: bool) -> Response:
+    _require_confirmed(is_confirmed)
+    await Corrector(state_of(request), who).hide(entity, key)
+    return Response(status_code=204)
+
+
+def _require_confirmed(is_confirmed: bool) -> None:
     if not is_confirmed:
         raise Problem(
-            400, "say confirm=true: it is hidden everywhere but in the facts, until that is undone", "not-confirmed"
+            400, "say confirm=true: what is hidden is so for everybody, until that is undone", "not-confirmed"
         )
-    await Corrector(state_of(request), who).hide(entity, key)
-    return _json({"detail": f"the {entity} {key} is hidden; its facts are kept"})
 
 
 def _corrections_of(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -400,31 +458,31 @@ async def _require_velo(state: State, name: str) -> None:
         raise not_found(f"there is no bike {name}")
 
 
-async def _localisations(state: State, zone: str, station: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
+async def _localisations(state: State, station: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
     """Snapshot by snapshot, from the newest on."""
     feeds = (await state.watch.now()).feed_names
     newest = f"""
-        select distinct latest.snapshot_at at time zone $2::text as at
+        select distinct floor(extract(epoch from latest.snapshot_at))::bigint as snapshot_id
         from unnest($1::text[]) as feeds (feed)
         cross join lateral (
             select s.snapshot_at from mart.fct_snapshots as s where s.feed = feeds.feed
             order by s.snapshot_at desc limit {MOST_SNAPSHOTS}
         ) as latest
-        order by at desc limit {MOST_SNAPSHOTS}
+        order by snapshot_id desc limit {MOST_SNAPSHOTS}
     """
     wanted = """
         from compat.localisation_velo
-        where timestamp_capture = $1::timestamp and ($2::text is null or station_code = $2::text)
+        where snapshot_id = $1::bigint and ($2::text is null or station_code = $2::text)
     """
+    # Within a snapshot the order of loc_id, in words that an index answers.
+    order = "order by velo_number desc, loc_id desc limit $3::integer offset $4::integer"
     found: list[dict[str, Any]] = []
-    for [at] in await state.database.fetch(newest, feeds, zone):
+    for [snapshot] in await state.database.fetch(newest, feeds):
         rows = await _fetch(
-            state,
-            f"select {_POSITION} {wanted} order by velo_name, loc_id limit $3::integer offset $4::integer",
-            *(at, station, limit - len(found), offset),
+            state, f"select {_POSITION} {wanted} {order}", snapshot, station, limit - len(found), offset
         )
         if not rows and offset:
-            [[count]] = await state.database.fetch(f"select count(*) {wanted}", at, station)
+            [[count]] = await state.database.fetch(f"select count(*) {wanted}", snapshot, station)
             offset = max(0, offset - count)
             continue
         found, offset = found + rows, 0
@@ -467,52 +525,84 @@ async def _top_routes(state: State, limit: int, start: date | None, end: date | 
         "station_depart_code, station_arrivee_code",
         "order by nombre_trajets desc, station_depart_code, station_arrivee_code",
     )
-    days = await _days(state)
-    if not days:
-        return []
-    (last, _), (first, _) = days[0], days[-1]
-    begin, until = max(start or first, first), min(end or last, last)
-    if begin > until:
-        return []
-    if (begin, until) == (first, last):
-        query = f"select {columns}, nombre_trajets from compat.trajets_par_route {order} limit $1::integer"
+    period = await _period(state, start, end)
+    if period.is_all:
+        query = f"""
+            select {columns}, nombre_trajets, duree_moyenne_minutes
+            from compat.trajets_par_route {order} limit $1::integer
+        """
         return await _fetch(state, query, limit)
-    if (until - begin).days >= MOST_DAYS:
-        raise unusable("start_date", f"with end_date at most {MOST_DAYS} days, or all there is: {first} to {last}")
     query = f"""
-        select {columns}, count(*) as nombre_trajets from compat.v_trajets
+        select {columns}, count(*) as nombre_trajets, avg(duree_trajet_minutes) as duree_moyenne_minutes
+        from compat.v_trajets
         where heure_depart >= $1::timestamp and heure_depart < $2::timestamp
         group by {columns} {order} limit $3::integer
     """
-    return await _fetch(state, query, _begin(begin), _begin(until + timedelta(days=1)), limit)
+    return await _fetch(state, query, period.begin, period.end, limit)
 
 
-async def _stations_visitees(state: State, name: str, period: str, day: date | None) -> dict[str, Any]:
+async def _flow_imbalance(state: State, limit: int, start: date | None, end: date | None) -> list[dict[str, Any]]:
+    """Of every station, those without trips too; and of hidden ones, whose trips are told still."""
+    period = await _period(state, start, end)
+    flows = """
+        select ends.station_code, count(*) filter (where ends.is_departure) as departures,
+            count(*) filter (where not ends.is_departure) as arrivals
+        from compat.v_trajets as t
+        cross join lateral (values (t.station_depart_code, true), (t.station_arrivee_code, false))
+            as ends (station_code, is_departure)
+        where t.heure_depart >= $2::timestamp and t.heure_depart < $3::timestamp
+        group by ends.station_code
+    """
+    moments: tuple[datetime, ...] = (period.begin, period.end)
+    if period.is_all:
+        moments = ()
+        flows = "select station_code, departures, arrivals from compat.flux_station"
+    query = f"""
+        select coalesce(s.station_code, f.station_code) as station_code, s.name as station_name,
+            coalesce(f.departures, 0) as departures, coalesce(f.arrivals, 0) as arrivals,
+            coalesce(f.departures - f.arrivals, 0) as imbalance
+        from compat.station as s full join ({flows}) as f on f.station_code = s.station_code
+        order by abs(coalesce(f.departures - f.arrivals, 0)) desc, station_code limit $1::integer
+    """
+    return await _fetch(state, query, limit, *moments)
+
+
+class _Period(NamedTuple):
+    """From `begin` on, up to `end` and not that moment."""
+
+    begin: datetime
+    end: datetime
+    is_all: bool
+    """All there is: sums of it are kept."""
+
+
+async def _period(state: State, start: date | None, end: date | None) -> _Period:
+    """What is asked for of what there is: maybe nothing."""
+    days = await _days(state)
+    nothing = _Period(datetime(2000, 1, 1), datetime(2000, 1, 1), False)  # noqa: DTZ001 (nothing lies in it)
+    if not days:
+        return nothing
+    (last, _), (first, _) = days[0], days[-1]
+    begin, until = max(start or first, first), min(end or last, last)
+    if begin > until:
+        return nothing
+    is_all = (begin, until) == (first, last)
+    if not is_all and (until - begin).days >= MOST_DAYS:
+        raise unusable("start_date", f"with end_date at most {MOST_DAYS} days, or all there is: {first} to {last}")
+    return _Period(_begin(begin), _begin(until + timedelta(days=1)), is_all)
+
+
+async def _stations_visitees(state: State, name: str, period: str, day: date) -> dict[str, Any]:
     await _require_velo(state, name)
-    if day is None:
-        days = await _days(state)
-        day = days[0][0] if days else date.today()  # noqa: DTZ011 (nothing lies in it)
-    begin, end = _period(period, day)
     query = """
         select count(distinct ends.station_code) as n
         from compat.v_trajets as t
         cross join lateral (values (t.station_depart_code), (t.station_arrivee_code)) as ends (station_code)
-        where t.velo_name = $1::text and t.heure_depart >= $2::timestamp and t.heure_depart < $3::timestamp
+        where t.velo_name = $1::text and t.heure_depart >= $2::date - $3::text::interval
+            and t.heure_depart < $2::date + 1
     """
-    [row] = await _fetch(state, query, name, _begin(begin), _begin(end))
+    [row] = await _fetch(state, query, name, day, PERIODS[period])
     return {"velo_name": name, "periode": period, "date_ref": day, "nombre_stations_visitees": row["n"]}
-
-
-def _period(period: str, day: date) -> tuple[date, date]:
-    """The first day of the period that a day lies in, and the first after it."""
-    if period == "jour":
-        return day, day + timedelta(days=1)
-    if period == "semaine":
-        monday = day - timedelta(days=day.weekday())
-        return monday, monday + timedelta(days=7)
-    if period == "mois":
-        return day.replace(day=1), (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return date(day.year, 1, 1), date(day.year + 1, 1, 1)
 
 
 def _begin(day: date) -> datetime:

@@ -13,14 +13,42 @@
         'station': [
             ('name', 'text'), ('latitude', 'double precision'), ('longitude', 'double precision'), ('capacity', 'integer'),
             ('station_type', 'text'), ('operator_type', 'text'), ('district_code', 'text'), ('district_name', 'text'),
-            ('city_code', 'text'), ('city_name', 'text'), ('docks_total', 'integer'), ('max_overflow', 'integer'),
+            ('city_code', 'text'), ('city_name', 'text'), ('docks_total', 'integer'),
+            ('edocks_total', 'integer'), ('max_overflow', 'integer'),
         ],
         'bike': [('bike_type', 'text')],
     }[entity]) }}
 {% endmacro %}
 
+{#- A position of a bike is a second and a bike, and can only be hidden (compat.localisation_velo). -#}
+{% macro correction_checks() %}
+    {{ return({
+        'field_is_known': "field = 'exists' and (entity in ('station', 'bike') or entity = 'position' and key ~ '^[0-9]{1,11}/.')"
+            ~ " or entity = 'station' and field in ('" ~ correctable_fields('station') | map(attribute=0) | join("', '") ~ "')"
+            ~ " or entity = 'bike' and field in ('" ~ correctable_fields('bike') | map(attribute=0) | join("', '") ~ "')",
+        'value_fits': "
+            case
+                when field = 'exists' then coalesce(new_value in ('true', 'false'), false)
+                when new_value is null then true
+                when field in ('latitude', 'longitude') and new_value !~ '^-?[0-9]{1,3}(\\.[0-9]{1,20})?$' then false
+                when field = 'latitude' then cast(new_value as double precision) between -90 and 90
+                when field = 'longitude' then cast(new_value as double precision) between -180 and 180
+                when field in ('capacity', 'docks_total', 'edocks_total', 'max_overflow') and new_value !~ '^[0-9]{1,5}$' then false
+                when field in ('capacity', 'docks_total', 'edocks_total', 'max_overflow') then cast(new_value as integer) <= 10000
+                when field = 'bike_type' then new_value in ('mechanical', 'electric')
+                else length(new_value) between 1 and 200
+            end
+        ",
+    }) }}
+{% endmacro %}
+
 {% macro create_corrections() %}
-    {% if run_query("select to_regclass('corrections.undone') is null").columns[0].values()[0] %}
+    {% set checks = local_md5(correction_checks() | string) %}
+    {% set there = run_query(
+        "select to_regclass('corrections.undone') is not null, (select obj_description(c.oid, 'pg_constraint') from pg_constraint as c"
+        ~ " where c.conrelid = to_regclass('corrections.made') and c.conname = 'field_is_known')"
+    ).rows[0] %}
+    {% if not there[0] %}
         create schema if not exists corrections;
         create table if not exists corrections.made (
             correction_id bigint generated always as identity primary key,
@@ -31,27 +59,7 @@
             field text not null,
             old_value text,
             new_value text,
-            reason text check (length(reason) between 1 and 1000),
-            constraint field_is_known check (
-                field = 'exists' and entity in ('station', 'bike')
-                {% for entity in ['station', 'bike'] %}
-                    or entity = '{{ entity }}'
-                    and field in ('{{ correctable_fields(entity) | map(attribute=0) | join("', '") }}')
-                {% endfor %}
-            ),
-            constraint value_fits check (
-                case
-                    when field = 'exists' then coalesce(new_value in ('true', 'false'), false)
-                    when new_value is null then true
-                    when field in ('latitude', 'longitude') and new_value !~ '^-?[0-9]{1,3}(\.[0-9]{1,20})?$' then false
-                    when field = 'latitude' then cast(new_value as double precision) between -90 and 90
-                    when field = 'longitude' then cast(new_value as double precision) between -180 and 180
-                    when field in ('capacity', 'docks_total', 'max_overflow') and new_value !~ '^[0-9]{1,5}$' then false
-                    when field in ('capacity', 'docks_total', 'max_overflow') then cast(new_value as integer) <= 10000
-                    when field = 'bike_type' then new_value in ('mechanical', 'electric')
-                    else length(new_value) between 1 and 200
-                end
-            )
+            reason text check (length(reason) between 1 and 1000)
         );
         create index if not exists made_by_key on corrections.made (entity, key);
         create table if not exists corrections.undone (
@@ -69,6 +77,14 @@
             create or replace trigger only_added before update or delete or truncate on corrections.{{ table }}
             for each statement execute function corrections.refuse_change();
         {% endfor %}
+    {% endif %}
+    {% if there[1] != checks %}
+        {# Made by a version that took less, or not there yet. #}
+        {% for name, condition in correction_checks().items() %}
+            alter table corrections.made drop constraint if exists {{ name }};
+            alter table corrections.made add constraint {{ name }} check ({{ condition }});
+        {% endfor %}
+        comment on constraint field_is_known on corrections.made is '{{ checks }}';
     {% endif %}
     do $$
     begin

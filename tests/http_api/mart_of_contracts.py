@@ -34,6 +34,7 @@ _COMPAT = {
     "text": STATIONS[0],
     "integer": 3,
     "bigint": 4,
+    "boolean": True,
     "double precision": 2.5,
     "date": NEWEST.date(),
     "timestamp without time zone": NEWEST.replace(tzinfo=None),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +22,11 @@ class FirstGeneration:
     """The answers about one feed."""
 
     def __init__(self, feed: str, snapshots: Sequence[FullSnapshot]) -> None:
-        self.snapshots = snapshots
+        self.feed, self.snapshots = feed, snapshots
         self.attributes = attributes_now({feed: snapshots})
-        self.trips = [trip for trip in trips(snapshots) if trip.trip_type != "flicker"]
+        self.movements = list(trips(snapshots))
+        self.trips = [trip for trip in self.movements if trip.trip_type != "flicker"]
+        self._places = self._number_bikes()
 
     # --- dimensions and facts -------------------------------------------------------------------------------------------
 
@@ -33,7 +37,7 @@ class FirstGeneration:
                 "name": attributes.name,
                 "latitude": attributes.latitude,
                 "longitude": attributes.longitude,
-                "type": attributes.type,
+                "type": attributes.type or "",
                 "nbdock_total": self._last_listing(code)[1].docks_total,
                 "maxbikeoverflow": attributes.max_overflow,
             }
@@ -44,10 +48,7 @@ class FirstGeneration:
         electric: dict[str, bool | None] = {}
         for snapshot in self.snapshots:
             electric.update({name: bike.is_electric for name, (_, bike) in snapshot.bikes.items()})
-        return [
-            {"velo_name": name, "bikeelectric": None if is_electric is None else "yes" if is_electric else "no"}
-            for name, is_electric in sorted(electric.items())
-        ]
+        return [{"velo_name": name, "bikeelectric": known} for name, known in sorted(electric.items())]
 
     def etat_actuel(self, code: str) -> dict[str, Any]:
         at, status = self._last_listing(code)
@@ -61,9 +62,10 @@ class FirstGeneration:
         }
 
     def localisations(self) -> Answer:
-        """All there are, the newest first, without loc_id and what rides along."""
-        return [
+        """All there are, the newest first, without what rides along."""
+        found = [
             {
+                "loc_id": int(snapshot.captured_at.timestamp()) * 2**21 + self._places[name],
                 "snapshot_id": int(snapshot.captured_at.timestamp()),
                 "timestamp_capture": local(snapshot.captured_at),
                 "velo_name": name,
@@ -71,9 +73,17 @@ class FirstGeneration:
                 "bikestatus": bike.status,
                 "dockposition": bike.dock,
             }
-            for snapshot in reversed(self.snapshots)
-            for name, (station_code, bike) in sorted(snapshot.bikes.items())
+            for snapshot in self.snapshots
+            for name, (station_code, bike) in snapshot.bikes.items()
         ]
+        return sorted(found, key=lambda position: -int(str(position["loc_id"])))
+
+    def _number_bikes(self) -> Mapping[str, int]:
+        """The lower 21 bits of loc_id: 17 of the hash, then the place among those that share these."""
+        sharing = defaultdict[int, list[str]](list)
+        for name in sorted({name for snapshot in self.snapshots for name in snapshot.bikes}):
+            sharing[int(hashlib.md5(f"{self.feed}|{name}".encode()).hexdigest()[:15], 16) >> 43].append(name)
+        return {name: number * 16 + place for number, names in sharing.items() for place, name in enumerate(names)}
 
     def _last_listing(self, code: str) -> tuple[datetime, Any]:
         return next((s.captured_at, s.stations[code].status) for s in reversed(self.snapshots) if code in s.stations)
@@ -84,35 +94,32 @@ class FirstGeneration:
         return [_trajet(trip) for trip in sorted(self.trips, key=_newest_first)]
 
     def routes(self, start: date | None = None, end: date | None = None) -> Answer:
-        found = Counter(
-            (trip.origin_station_code, trip.destination_station_code)
-            for trip in self.trips
-            if (start is None or _day(trip) >= start) and (end is None or _day(trip) <= end)
-        )
-        return [
-            {"station_depart_code": origin, "station_arrivee_code": destination, "nombre_trajets": count}
-            for (origin, destination), count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
-        ]
-
-    def by_day(self) -> Answer:
-        found = Counter(_day(trip) for trip in self.trips)
-        return [{"jour": day.isoformat(), "nombre_trajets": count} for day, count in sorted(found.items())]
-
-    def average_by_route(self) -> Answer:
-        found: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for trip in self.trips:
-            found[trip.origin_station_code, trip.destination_station_code].append(trip.duration_max_seconds / 60)
+        found = _grouped(self._between(start, end), _route)
         return [
             {
                 "station_depart_code": origin,
                 "station_arrivee_code": destination,
-                "duree_moyenne_minutes": sum(minutes) / len(minutes),
+                "nombre_trajets": len(of_route),
+                "duree_moyenne_minutes": _mean_minutes(of_route),
             }
-            for (origin, destination), minutes in sorted(found.items())
+            for (origin, destination), of_route in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+        ]
+
+    def by_day(self) -> Answer:
+        return [
+            {"jour": day.isoformat(), "nombre_trajets": len(of_day), "duree_moyenne_minutes": _mean_minutes(of_day)}
+            for day, of_day in sorted(_grouped(self.trips, _day).items())
+        ]
+
+    def average_by_route(self) -> Answer:
+        means = {route: _mean_minutes(of_route) for route, of_route in _grouped(self.trips, _route).items()}
+        return [
+            {"station_depart_code": origin, "station_arrivee_code": destination, "duree_moyenne_minutes": mean}
+            for (origin, destination), mean in sorted(means.items(), key=lambda item: (-item[1], item[0]))
         ]
 
     def stations_visited(self, name: str, period: str, day: date) -> dict[str, Any]:
-        trips_then = [trip for trip in self._of(name) if _is_in(period, _day(trip), day)]
+        trips_then = [trip for trip in self._of(name) if _reached_back_to(period, day) <= _day(trip) <= day]
         visited = {code for trip in trips_then for code in (trip.origin_station_code, trip.destination_station_code)}
         return {
             "velo_name": name,
@@ -126,34 +133,50 @@ class FirstGeneration:
         return {"velo_name": name, "is_boomerang_user": count > 0, "count": count}
 
     def top_used(self) -> Answer:
-        hours: dict[str, float] = defaultdict(float)
-        for trip in self.trips:
-            hours[trip.bike_id] += trip.duration_max_seconds / 3600
-        counts = Counter(trip.bike_id for trip in self.trips)
+        found = _grouped(self.trips, lambda trip: trip.bike_id)
         return [
-            {"velo_name": name, "duree_totale_heures": total, "nombre_trajets": counts[name]}
-            for name, total in sorted(hours.items(), key=lambda item: (-round(item[1], 9), item[0]))
+            {
+                "velo_name": name,
+                "nombre_trajets": len(of_bike),
+                "duree_totale_heures": sum(trip.duration_max_seconds for trip in of_bike) / 3600,
+            }
+            for name, of_bike in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
         ]
 
-    def flows(self) -> Mapping[str, tuple[int, int]]:
-        departures = Counter(trip.origin_station_code for trip in self.trips)
-        arrivals = Counter(trip.destination_station_code for trip in self.trips)
-        return {code: (departures[code], arrivals[code]) for code in departures.keys() | arrivals.keys()}
-
-    def top_source_destination(self, limit: int) -> Answer:
-        found = []
-        for number, kind in enumerate(("source", "destination")):
-            counts = {code: flow[number] for code, flow in self.flows().items() if flow[number]}
-            most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
-            found += [{"station_code": code, "type_flux": kind, "nombre_flux": count} for code, count in most]
-        return found
-
-    def flow_imbalance(self) -> Answer:
+    def top_source_destination(self) -> Answer:
+        kinds = {
+            "Depart": Counter(trip.origin_station_code for trip in self.trips),
+            "Arrivee": Counter(trip.destination_station_code for trip in self.trips),
+        }
+        flows = [(count, code, kind) for kind, counts in kinds.items() for code, count in counts.items()]
         return [
-            {"station_code": code, "departures": left, "arrivals": came, "imbalance": came - left}
-            for code, (left, came) in sorted(
-                self.flows().items(), key=lambda item: (-abs(item[1][1] - item[1][0]), item[0])
-            )
+            {
+                "station_code": code,
+                "station_name": self.attributes[code].name,
+                "type_flux": kind,
+                "nombre_flux": count,
+            }
+            for count, code, kind in sorted(flows, key=lambda flow: (-flow[0], flow[1], flow[2] == "Arrivee"))
+        ]
+
+    def flow_imbalance(self, start: date | None = None, end: date | None = None) -> Answer:
+        then = self._between(start, end)
+        departures = Counter(trip.origin_station_code for trip in then)
+        arrivals = Counter(trip.destination_station_code for trip in then)
+        return [
+            {
+                "station_code": code,
+                "station_name": self.attributes[code].name,
+                "departures": departures[code],
+                "arrivals": arrivals[code],
+                "imbalance": departures[code] - arrivals[code],
+            }
+            for code in sorted(self.attributes, key=lambda code: (-abs(departures[code] - arrivals[code]), code))
+        ]
+
+    def _between(self, start: date | None, end: date | None) -> list[TripRow]:
+        return [
+            trip for trip in self.trips if (start is None or _day(trip) >= start) and (end is None or _day(trip) <= end)
         ]
 
     def _of(self, name: str) -> list[TripRow]:
@@ -172,14 +195,31 @@ def _newest_first(trip: TripRow) -> Any:
     return -trip.last_seen_at.timestamp(), trip.bike_id, -trip.first_seen_at.timestamp()
 
 
-def _is_in(period: str, day: date, of: date) -> bool:
-    monday = timedelta(days=of.weekday())
-    return {
-        "jour": day == of,
-        "semaine": day - timedelta(days=day.weekday()) == of - monday,
-        "mois": (day.year, day.month) == (of.year, of.month),
-        "annee": day.year == of.year,
-    }[period]
+def _route(trip: TripRow) -> tuple[str, str]:
+    return trip.origin_station_code, trip.destination_station_code
+
+
+def _grouped(of: Iterable[TripRow], key: Any) -> dict[Any, list[TripRow]]:
+    found = defaultdict[Any, list[TripRow]](list)
+    for trip in of:
+        found[key(trip)].append(trip)
+    return found
+
+
+def _mean_minutes(of: Sequence[TripRow]) -> float:
+    """From whole microseconds, so that equal means are equal."""
+    return sum(round(1_000_000 * trip.duration_max_seconds) for trip in of) / 60_000_000 / len(of)
+
+
+def _reached_back_to(period: str, day: date) -> date:
+    if period == "jour":
+        return day
+    if period == "semaine":
+        return day - timedelta(days=7)
+    year, month = (day.year, day.month - 1) if period == "mois" else (day.year - 1, day.month)
+    if not month:
+        year, month = year - 1, 12
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 def _trajet(trip: TripRow) -> dict[str, Any]:

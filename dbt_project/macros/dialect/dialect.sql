@@ -130,7 +130,7 @@
     {{ return(adapter.dispatch('epoch_seconds', 'velib')(moment)) }}
 {%- endmacro %}
 {% macro default__epoch_seconds(moment) -%}
-    cast(floor(extract(epoch from {{ moment }})) as bigint)
+    cast(floor(extract(epoch from ({{ moment }}) at time zone 'UTC')) as bigint)
 {%- endmacro %}
 
 {#- Whether a text is a plain whole number. -#}

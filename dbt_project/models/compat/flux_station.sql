@@ -13,5 +13,5 @@ select
     ends.station_code,
     ends.departures,
     ends.arrivals,
-    ends.arrivals - ends.departures as imbalance
+    ends.departures - ends.arrivals as imbalance
 from ends

@@ -1,5 +1,6 @@
--- The first generation's bike table; bikeelectric is the feed's yes or no.
+{{ config(post_hook="{{ takes_writes(['insert', 'update', 'delete'], velo_written()) }}") }}
+-- The first generation's bike table. What is written to it becomes corrections (macros/first_generation.sql).
 select
     bikes.bike_id as velo_name,
-    case bikes.bike_type when 'electric' then 'yes' when 'mechanical' then 'no' end as bikeelectric
+    bikes.bike_type = 'electric' as bikeelectric
 from {{ ref('dim_bike') }} as bikes

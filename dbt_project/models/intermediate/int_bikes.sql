@@ -2,7 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     indexes=[{'columns': ['feed', 'bike_id'], 'unique': true}],
-    post_hook=["{{ through_snapshots() }}", "{{ analyze_when_new() }}"],
+    post_hook=[
+        "{{ partial_index('number', '(' ~ velo_number('feed', 'bike_id') ~ ')', 'true') }}",
+        "{{ through_snapshots() }}",
+        "{{ analyze_when_new() }}",
+    ],
 ) }}
 -- The bikes each feed has ever listed.
 {% set applied = applied_through('int_bikes') %}

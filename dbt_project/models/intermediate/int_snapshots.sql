@@ -10,6 +10,7 @@
     post_hook=[
         "{{ partial_index('after_gap', 'feed, snapshot_at', 'is_after_gap') }}",
         "{{ partial_index('local_time', '(' ~ local_time('snapshot_at') ~ ')', 'true') }}",
+        "{{ partial_index('second', '(' ~ epoch_seconds('snapshot_at') ~ ')', 'true') }}",
         "{{ through_snapshots() }}",
         "{{ analyze_when_new() }}",
     ],
