@@ -459,17 +459,17 @@ async def _require_velo(state: State, name: str) -> None:
 
 
 async def _localisations(state: State, station: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
-    """Snapshot by snapshot, from the newest on."""
-    feeds = (await state.watch.now()).feed_names
-    newest = f"""
-        select distinct floor(extract(epoch from latest.snapshot_at))::bigint as snapshot_id
-        from unnest($1::text[]) as feeds (feed)
-        cross join lateral (
-            select s.snapshot_at from mart.fct_snapshots as s where s.feed = feeds.feed
-            order by s.snapshot_at desc limit {MOST_SNAPSHOTS}
-        ) as latest
-        order by snapshot_id desc limit {MOST_SNAPSHOTS}
-    """
+    """Of the newest snapshots: of a station's few bikes all of these at once, else snapshot by snapshot from the newest on."""
+    told = await state.database.fetch(_NEWEST, (await state.watch.now()).feed_names)
+    newest = sorted({snapshot for _, snapshot in told}, reverse=True)[:MOST_SNAPSHOTS]
+    if station is not None and len({feed for feed, _ in told}) == 1:  # of each bike dim_bike knows one feed's place
+        bikes = [bike for [bike] in await state.database.fetch(_BIKES_LATELY_AT, station, newest[-1])]
+        query = f"""
+            select {_POSITION} from compat.localisation_velo
+            where snapshot_id = any($1::bigint[]) and velo_name = any($2::text[]) and station_code = $3::text
+            order by loc_id desc limit $4::integer offset $5::integer
+        """
+        return await _fetch(state, query, newest, bikes, station, limit, offset)
     wanted = """
         from compat.localisation_velo
         where snapshot_id = $1::bigint and ($2::text is null or station_code = $2::text)
@@ -477,7 +477,7 @@ async def _localisations(state: State, station: str | None, limit: int, offset: 
     # Within a snapshot the order of loc_id, in words that an index answers.
     order = "order by velo_number desc, loc_id desc limit $3::integer offset $4::integer"
     found: list[dict[str, Any]] = []
-    for [snapshot] in await state.database.fetch(newest, feeds):
+    for snapshot in newest:
         rows = await _fetch(
             state, f"select {_POSITION} {wanted} {order}", snapshot, station, limit - len(found), offset
         )
@@ -489,6 +489,29 @@ async def _localisations(state: State, station: str | None, limit: int, offset: 
         if len(found) >= limit:
             break
     return found
+
+
+_NEWEST = f"""
+select latest.feed, floor(extract(epoch from latest.snapshot_at))::bigint as snapshot_id
+from unnest($1::text[]) as feeds (feed)
+cross join lateral (
+    select s.feed, s.snapshot_at, s.bike_count from mart.fct_snapshots as s where s.feed = feeds.feed
+    order by s.snapshot_at desc limit {MOST_SNAPSHOTS}
+) as latest
+where latest.bike_count > 0
+"""
+
+# Whatever stood at a station since a snapshot: it stands there, left it for another, or is gone; or it is hidden, and no dimension
+# knows where it is.
+_BIKES_LATELY_AT = """
+select bike_id from mart.dim_bike where current_station_code = $1::text
+union
+select bike_id from mart.fct_trips where origin_station_code = $1::text and departed_at >= to_timestamp($2::bigint)
+union
+select bike_id from mart.dim_bike where current_station_code is null and last_seen_at >= to_timestamp($2::bigint)
+union
+select key from mart.fct_corrections where entity = 'bike' and field = 'exists' and is_in_force
+"""
 
 
 async def _days(state: State) -> list[tuple[date, int]]:

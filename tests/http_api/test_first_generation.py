@@ -163,9 +163,13 @@ def _reads(client: Client, expected: FirstGeneration) -> None:
     in_newest = sum(each["timestamp_capture"] == positions[0]["timestamp_capture"] for each in positions)
     for limit, offset in ((10, 0), (2 * in_newest, 0), (7, in_newest - 3), (5, in_newest + 20), (3, 2 * in_newest)):
         _same(_told(get("/facts/localisations", limit=limit, offset=offset)), positions[offset : offset + limit])
-    code = next(each["station_code"] for each in positions if each["station_code"] is not None)
-    there = [each for each in positions if each["station_code"] == code]
-    _same(_told(get(f"/facts/stations/{code}/localisations", limit=5)), there[:5])
+    seconds = sorted({each["snapshot_id"] for each in positions}, reverse=True)
+    last_twelve = [each for each in positions if each["snapshot_id"] in seconds[:12]]
+    codes = sorted({each["station_code"] for each in last_twelve if each["station_code"] is not None})
+    for code in codes[:30]:
+        there = [each for each in last_twelve if each["station_code"] == code]
+        _same(_told(get(f"/facts/stations/{code}/localisations", limit=1_000)), there)
+    _same(_told(get(f"/facts/stations/{code}/localisations", limit=5, offset=2)), there[2:7])
 
     trips = expected.trajets()
     for limit, offset in ((100, 0), (10_000, 0), (50, len(trips) // 2), (10, len(trips))):
