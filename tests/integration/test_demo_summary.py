@@ -56,7 +56,7 @@ def test_the_page(fresh_database: str) -> None:
         "(1 of them electric)." in lines
     )
     assert "3 trip rides from one station to another 15 min" in lines
-    assert "1 rebalancing moved by a truck, several at a time 2 h" in lines
+    assert "1 rebalancing moved by a truck, several at a time 2.5 h" in lines
     assert "1 of tomorrow" in lines  # a type that this page has no words for
     assert "2 Rivoli - Musée [du Louvre] Halles 15 min" in lines  # names are text, not markup
     assert "1 1003 Halles 15 min" in lines
