@@ -134,6 +134,8 @@ class Checker:
 
     def may_only_look(self) -> list[str]:
         """What the viewer could change, or run."""
+        self.page.open(f"{self.base}/dashboard/list/")
+        self.page.wait("the list of dashboards", lambda: bool(self.page.ask("!!document.querySelector('#csrf_token')")))
         return [f"the viewer may {each}" for each in self.page.ask(_WRITES) if not each.endswith(": 403")]
 
     def look(self, dashboard: dict[str, Any]) -> Seen:
