@@ -110,9 +110,8 @@ truth: install ## docs/trips.md anew: a simulated week at 1, 5 and 15 minutes ag
 bench: install ## speed and size, each figure beside a floor or a peer (SIZE=small|day|week|year, ARGS='--only load,size')
 	@$(BIN)/python -m benchmarks.bench --size $(or $(SIZE),small) $(ARGS)
 
-docs: install ## dbt's documentation as one page, dbt_project/target/static_index.html
-	@$(BIN)/velib db start
-	cd dbt_project && ../$(BIN)/dbt docs generate --static
+docs: install ## the documentation of every table and column as one page (of VELIB_HOME, else yours, else the demo's)
+	@$(BIN)/python -P -m warehouse.commands.docs
 
 clean: ## remove .venv, .venv-bi, caches and build products; warehouses (.velib*) stay
 	@if [ -x $(BIN)/velib ]; then \

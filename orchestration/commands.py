@@ -51,13 +51,15 @@ def ui(port: int, host: str) -> None:
     if not program.exists():
         raise VelibError("Dagster is not installed: run `make install`")
     (settings.velib_home() / "landing").mkdir(exist_ok=True)
-    click.echo(f"Dagster will be at http://{host}:{port} in some 15 seconds; Ctrl-C ends it")
+    click.echo(f"Dagster will be at http://{host}:{port} in half a minute or so; Ctrl-C ends it")
     sys.stdout.flush()
     # What a shell that is not interactive starts in the background ignores Ctrl-C, Dagster goes by that for SIGTERM too, and
     # its children by what it does.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.chdir(settings.project_root())
-    environment = settings.child_environment({"DAGSTER_HOME": str(home)})
+    # `dg dev`, which Dagster advises instead, wants a project of another layout.
+    quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
+    environment = settings.child_environment({"DAGSTER_HOME": str(home), "PYTHONWARNINGS": quiet})
     arguments = [str(program), *arguments_of_dev(host, port)]
     os.execve(program, arguments, environment)  # noqa: S606  # Ctrl-C and signals are Dagster's then
 

@@ -17,9 +17,10 @@ defs = dg.Definitions(
         jobs.poll_every_quarter_of_an_hour,
         jobs.hourly_clean,
         jobs.daily_full_data_tests,
+        jobs.first_full_data_tests,
         jobs.daily_forget,
     ],
-    sensors=[sensors.landing_files, sensors.alerts],
+    sensors=[sensors.landing_files, sensors.alerts, sensors.made_elsewhere],
     resources={"landing_zone": LandingZone(), "warehouse": Warehouse(), "dbt": Dbt()},
     # One process for a whole run: a process for each step takes seconds, and there is nothing to run side by side.
     executor=dg.in_process_executor,

@@ -48,6 +48,11 @@ def default_home() -> Path:
     return project_root() / ".velib"
 
 
+def demo_home() -> Path:
+    """The demo's warehouse, where it is not told another."""
+    return default_home().with_name(".velib-demo")
+
+
 def velib_home() -> Path:
     """The folder of this warehouse: $VELIB_HOME, else .velib in the project. Absolute; it need not exist yet."""
     value = os.environ.get(HOME, "")

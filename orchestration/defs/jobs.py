@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration.defs import collecting, dbt, raw
 from orchestration.lib.forgetting import DAYS, forget_runs, forget_told
-from orchestration.lib.runs import has_succeeded, run_tags, unless_under_way
+from orchestration.lib.runs import has_run, has_succeeded, run_tags, unless_under_way
 
 # Left out here and not on dbt's command line: a check that is planned and not run loses the result it had.
 _LOADED_AND_BUILT = (
@@ -69,6 +69,8 @@ def forget() -> None:
     forget_old()
 
 
+# Each build makes it.
+BUILT = dg.AssetKey(["mart", "fct_refresh"])
 LIVE = (load_and_build.name, poll_load_and_build.name)
 
 
@@ -113,9 +115,27 @@ def hourly_clean(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
     description="All data tests, at night (UTC): builds wait meanwhile. Not before something was built.",
 )
 def daily_full_data_tests(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    if not has_succeeded(context.instance, *LIVE):
-        return dg.SkipReason("nothing has been built from here yet")
+    if not _is_built(context.instance):
+        return dg.SkipReason("nothing has been built yet")
     return unless_under_way(context.instance, full_data_tests.name)
+
+
+@dg.schedule(
+    name="first_full_data_tests",
+    job=full_data_tests,
+    cron_schedule="*/15 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="All data tests once, soon after the first build: no check is to look as if nobody ran it. From then on at night.",
+)
+def first_full_data_tests(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    if has_run(context.instance, full_data_tests.name):
+        return dg.SkipReason("they have run; from now on they do at night")
+    return dg.RunRequest() if _is_built(context.instance) else dg.SkipReason("nothing has been built yet")
+
+
+def _is_built(instance: dg.DagsterInstance) -> bool:
+    """From here, or elsewhere, where Dagster has been told."""
+    return has_succeeded(instance, *LIVE) or instance.get_latest_materialization_event(BUILT) is not None
 
 
 @dg.schedule(

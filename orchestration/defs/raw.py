@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs import landing
-from orchestration.lib.archive import paths_of_days
+from orchestration.lib.archive import first_day, paths_of_days
 from orchestration.lib.feed_checks import CHECKS, feed_checks
 from orchestration.lib.landing_zone import LandingZone
 from orchestration.lib.layers import OWNERS, layer_tags
@@ -81,13 +81,23 @@ def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehou
     yield from checks
 
 
+def _days() -> dg.DailyPartitionsDefinition | None:
+    """From the first day of the files that are there as the code is loaded. Without any there is nothing to be backfilled."""
+    first = first_day(LandingZone().archive())
+    return dg.DailyPartitionsDefinition(start_date=first, timezone="UTC") if first else None
+
+
+DAYS = _days()
+
+
 @dg.asset(
     key=[GROUP, "archive"],
     deps=[landing.snapshots.key],
-    partitions_def=dg.DailyPartitionsDefinition(start_date="2014-01-01", timezone="UTC"),
+    partitions_def=DAYS,
     description=(
         "The days of an archive ($VELIB_ARCHIVE, else the landing zone), to be loaded a day a run: by the date= folder of a file,"
-        " else by the day in its name. What it loads goes into the tables of raw; the next build builds it."
+        " else by the day in its name. What it loads goes into the tables of raw; the next build builds it. Its days begin with the"
+        " first file that is there; when older ones have come, reload the code location."
     ),
     group_name=GROUP,
     kinds={"dlt", "postgres"},
@@ -98,7 +108,7 @@ def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehou
 def archive(context: dg.AssetExecutionContext, landing_zone: LandingZone) -> dg.MaterializeResult[None]:
     from ingestion.load import LoadSummary, load
 
-    paths = paths_of_days(landing_zone.archive(), list(context.partition_keys))
+    paths = paths_of_days(landing_zone.archive(), list(context.partition_keys)) if DAYS else []
     progress = ProgressLog(context.log.info)
     summary = load(paths, on_listed=progress.listed, on_progress=progress.settled) if paths else LoadSummary()
     reported = metadata_by_table(summary)

@@ -1,14 +1,16 @@
-"""The sensor that starts the job when files land, and the one that evaluates the alerts. What they do is in `lib/`."""
+"""The sensors: one starts the job when files land, one evaluates the alerts, one notes what was made elsewhere. See `lib/`."""
 
 import time
 
 import dagster as dg
 
-from orchestration.defs import landing
+from orchestration.defs import dbt, landing, raw
 from orchestration.defs.jobs import LIVE, load_and_build
 from orchestration.lib.alerts import evaluate
 from orchestration.lib.landing_cursor import Cursor, decide
 from orchestration.lib.landing_zone import LandingZone
+from orchestration.lib.made_elsewhere import events, latest_build
+from orchestration.lib.resources import Warehouse
 from orchestration.lib.runs import is_under_way, outcome
 
 
@@ -46,3 +48,22 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     # No run, since one takes 20 seconds to start; by the clock, since a feed may be silent; and apart from builds, since none
     # must fail for its sake.
     return dg.SkipReason(evaluate())
+
+
+@dg.sensor(
+    name="made_elsewhere",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notes the tables that velib load, build or demo have made and Dagster has never heard of. Starts no run.",
+)
+def made_elsewhere(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
+    if is_under_way(context.instance, *LIVE):
+        return dg.SkipReason("a run is under way")
+    with warehouse.connect() as connection:
+        build = latest_build(connection)
+        if build is None:
+            return dg.SkipReason("nothing has been built yet")
+        if build[0] == context.cursor:
+            return dg.SkipReason("nothing has been built since")
+        found = events(connection, context.instance, [*raw.tables.keys, *dbt.models.keys], build[1])
+    return dg.SensorResult(asset_events=found, cursor=build[0])

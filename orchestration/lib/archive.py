@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 from warehouse.errors import VelibError
@@ -22,6 +23,25 @@ def paths_of_days(roots: Iterable[str], days: Sequence[str]) -> list[str]:
             folders[:] = sorted(each for each in folders if each not in dated and not each.startswith("."))
             found += [os.path.join(place, each) for each in names if _is_snapshot(each) and _day_of(each) in compact]
     return sorted(each for each in found if _holds_files(each))
+
+
+def first_day(roots: Iterable[str]) -> str | None:
+    """The day (YYYY-MM-DD) that these files begin with, by their folders and names; None where there are none with a day."""
+    days = []
+    for root in roots:
+        for _, folders, names in os.walk(Path(root.removeprefix("file://"))):
+            dated = [each for each in folders if each.startswith("date=")]
+            days += [day for each in dated if (day := _as_day(each.removeprefix("date=").replace("-", "")))]
+            folders[:] = [each for each in folders if each not in dated and not each.startswith(".")]
+            days += [day for each in names if _is_snapshot(each) and (day := _as_day(_day_of(each) or ""))]
+    return min(days, default=None)
+
+
+def _as_day(digits: str) -> str | None:
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).isoformat()
+    except ValueError:  # eight digits that are no day
+        return None
 
 
 def _is_snapshot(name: str) -> bool:

@@ -12,6 +12,8 @@ from orchestration.lib.layers import OWNERS, layer_tags
 # Below dbt_project/models there is a folder for each of these; seeds are staged with the sources.
 LAYERS = ("staging", "intermediate", "mart", "compat")
 
+# What a check that reads all of history begins with.
+NIGHTLY = "Runs at night, and once soon after the first build (job full_data_tests): it reads all of history."
 
 # What tells best whether the marts are up to date: of a live feed each build makes it anew.
 LIVE = ("fct_refresh",)
@@ -33,6 +35,16 @@ class LayerTranslator(DagsterDbtTranslator):
             kinds={"dbt", "postgres", *materialization_kind(node)},
             freshness_policy=FRESH if node["name"] in LIVE else None,
         )
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """One that builds leave out says when it runs: what has no result yet must not look forgotten."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None or "full" not in manifest["nodes"][unique_id]["tags"]:
+            return spec
+        said = f" {spec.description}" if spec.description else ""
+        return spec._replace(description=f"{NIGHTLY}{said}")
 
 
 def layer_of(node: Mapping[str, Any]) -> str:

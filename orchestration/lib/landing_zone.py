@@ -58,15 +58,13 @@ class LandingZone(dg.ConfigurableResource):
     """
 
     def paths(self) -> list[str]:
-        if configured := _configured(LANDING):
-            return configured
-        default = settings.velib_home() / "landing"
-        default.mkdir(parents=True, exist_ok=True)
-        return [str(default)]
+        if not (configured := _configured(LANDING)):
+            _default().mkdir(parents=True, exist_ok=True)
+        return configured or [str(_default())]
 
     def archive(self) -> list[str]:
-        """$VELIB_ARCHIVE: what is loaded day by day; else the landing zone."""
-        return _configured(ARCHIVE) or self.paths()
+        """$VELIB_ARCHIVE: what is loaded day by day; else the landing zone. Makes nothing."""
+        return _configured(ARCHIVE) or _configured(LANDING) or [str(_default())]
 
     def paths_with_files(self) -> list[str]:
         """The paths without the folders that hold no snapshot yet: nothing to load is no error here."""
@@ -77,6 +75,10 @@ class LandingZone(dg.ConfigurableResource):
         here = [path for path in divided.to_list if not object_store.is_object(path)]
         in_buckets = [objects(path) for path in divided.to_list if object_store.is_object(path)]
         return summarise(chain(list_files(here), *in_buckets), divided.quiet)
+
+
+def _default() -> Path:
+    return settings.velib_home() / "landing"
 
 
 def _configured(variable: str) -> list[str]:

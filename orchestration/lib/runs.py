@@ -38,6 +38,11 @@ def has_succeeded(instance: dg.DagsterInstance, *job_names: str) -> bool:
     return any(_count(instance, name, [dg.DagsterRunStatus.SUCCESS]) for name in job_names)
 
 
+def has_run(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Whether there is any run of the job, whatever has become of it."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job_name)) > 0
+
+
 def unless_under_way(instance: dg.DagsterInstance, *job_names: str) -> dg.RunRequest | dg.SkipReason:
     """What a schedule answers: a run, but not beside another of these jobs."""
     if is_under_way(instance, *job_names):

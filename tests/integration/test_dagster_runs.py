@@ -81,3 +81,30 @@ def test_cleaning_removes_what_a_dead_load_left(cursor: Any) -> None:
     assert reported["loads_cleaned"] == 1
     assert reported["rows_removed"] == 1 + reported["rows_removed/bike_change_sets"] == 2
     assert reported["rows_removed/snapshots"] == 1
+
+
+def test_what_was_loaded_and_built_without_dagster_is_noted_once(
+    cursor: Any, velib_build: Callable[..., None], fresh_database: str
+) -> None:
+    from orchestration.defs import sensors
+    from orchestration.lib.resources import Warehouse
+
+    def told(before: str | None) -> tuple[set[str], str | None]:
+        context = dg.build_sensor_context(instance, cursor=before, resources={"warehouse": Warehouse()})
+        result = sensors.made_elsewhere(context)
+        if isinstance(result, dg.SkipReason):
+            return set(), before
+        assert isinstance(result, dg.SensorResult)
+        for event in result.asset_events:
+            instance.report_runless_asset_event(event)
+        return {event.asset_key.to_user_string() for event in result.asset_events}, result.cursor
+
+    with dg.instance_for_test() as instance:
+        assert told(None) == (set(), None), "nothing is built yet"
+        velib_build("--select", "+int_feeds", "--resource-type", "model")
+        assets, seen = told(None)
+        assert {"raw/snapshots", "raw/loads", "intermediate/int_feeds", "staging/stg_snapshots"} <= assets
+        assert not {"mart/fct_trips", "raw/archive", "raw/dead_rows", "landing/poll"} & assets, "these nobody has made"
+        assert told(seen) == (set(), seen)
+        velib_build("--select", "int_feeds", "dim_hour", "--resource-type", "model")
+        assert told(seen)[0] == {"mart/dim_hour"}

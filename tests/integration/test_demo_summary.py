@@ -1,10 +1,13 @@
 """The demo's closing page on a small hand-made mart: the figures are right, and the words are for people."""
 
 import io
+import os
+import shlex
 
 import pytest
 from rich.console import Console
 
+from warehouse import settings
 from warehouse.commands import demo_summary
 from warehouse.database import connect_to
 
@@ -40,12 +43,12 @@ insert into mart.fct_station_status values
 """
 
 
-def _page(url: str, statements: str) -> str:
+def _page(url: str, statements: str, width: int = 120) -> str:
     with connect_to(url) as connection, connection.cursor() as cursor:
         cursor.execute(statements)
     connection.close()
     written = io.StringIO()
-    demo_summary.show(Console(file=written, width=120, highlight=False))
+    demo_summary.show(Console(file=written, width=width, highlight=False))
     return written.getvalue()
 
 
@@ -63,6 +66,17 @@ def test_the_page(fresh_database: str) -> None:
     emptiest = [line for line in lines if "%" in line and "day" not in line]
     assert emptiest == ["100% 12.0 Halles Louvre", "25% 6.0 Rivoli - Musée [du Louvre] Louvre"]
     assert any("user velib_reader" in line for line in lines)
+
+
+def test_its_commands_can_be_pasted_from_a_narrow_terminal(fresh_database: str) -> None:
+    """A word each of a line's shell command is a word of the page's line: nothing is wrapped or cut."""
+    commands = {line.strip() for line in _page(fresh_database, _MART, width=60).splitlines() if line.startswith("    ")}
+    velib = next(line for line in commands if line.endswith(" api")).removesuffix(" api")
+    assert {"make bi", "make docs", f"{velib} ui", f"{velib} db url --reader"} <= commands
+    assert f"{velib} db psql -c 'select * from mart.fct_trips limit 5'" in commands
+    (export,) = [line for line in commands if line.startswith("export")]
+    assert shlex.split(export) == ["export", f"{settings.HOME}={settings.velib_home()}"]
+    assert os.access(shlex.split(velib)[0], os.X_OK)
 
 
 @pytest.mark.parametrize("table", ["mart.fct_trips", "mart.fct_station_status", "mart.fct_snapshots"])

@@ -21,7 +21,7 @@ from ingestion.landing import LandingFile, list_files
 from ingestion.load import LoadSummary
 from orchestration import commands
 from orchestration.defs.sensors import landing_files
-from orchestration.lib.archive import paths_of_days
+from orchestration.lib.archive import first_day, paths_of_days
 from orchestration.lib.collecting import Ticked, tick
 from orchestration.lib.dbt_arguments import build_arguments
 from orchestration.lib.dbt_manifest import load_manifest, newest_change, with_homes_for_singular_tests
@@ -153,6 +153,19 @@ def test_the_full_data_tests_wait_until_something_is_built() -> None:
         assert isinstance(daily_full_data_tests(context), dg.SkipReason)
         instance.add_run(dg.DagsterRun(job_name="load_and_build", status=dg.DagsterRunStatus.SUCCESS))
         assert isinstance(daily_full_data_tests(context), dg.RunRequest)
+
+
+def test_all_data_tests_run_once_soon_after_the_first_build_wherever_that_was() -> None:
+    from orchestration.defs.jobs import BUILT, daily_full_data_tests, first_full_data_tests
+
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(instance)
+        assert isinstance(first_full_data_tests(context), dg.SkipReason)
+        instance.report_runless_asset_event(dg.AssetMaterialization(BUILT))
+        assert isinstance(first_full_data_tests(context), dg.RunRequest)
+        assert isinstance(daily_full_data_tests(context), dg.RunRequest)
+        instance.add_run(dg.DagsterRun(job_name="full_data_tests", status=dg.DagsterRunStatus.FAILURE))
+        assert isinstance(first_full_data_tests(context), dg.SkipReason), "what fails is not tried all day"
 
 
 def test_no_two_runs_write_at_a_time_and_the_live_feed_goes_first() -> None:
@@ -314,6 +327,28 @@ def test_the_files_of_a_day_of_an_archive(tmp_path: Path) -> None:
     for nowhere in ("s3://bucket/x", str(tmp_path / "none")):
         with pytest.raises(VelibError, match="loaded by day from a folder"):
             paths_of_days([nowhere], ["2026-06-01"])
+
+
+def test_an_archive_begins_with_its_first_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.defs import raw
+
+    monkeypatch.setenv("VELIB_ARCHIVE", f"{tmp_path}/a,{tmp_path}/b,{tmp_path}/none,s3://bucket/x")
+    assert raw._days() is None, "without files there is nothing that `Materialize all` could ask for"
+    put(tmp_path / "b/flat/r_20260103_080000.json")
+    put(tmp_path / "b/flat/r_99999999_080000.json")
+    put(tmp_path / "b/flat/r_20250101_080000.txt")
+    days = raw._days()
+    assert days is not None
+    assert days.get_first_partition_key() == "2026-01-03"
+    put(tmp_path / "a/feed=f/date=2025-12-31/hour=08/f_20240101T080000Z.json")
+    assert first_day([str(tmp_path)]) == "2025-12-31"
+
+
+def test_a_check_that_builds_leave_out_says_when_it_runs() -> None:
+    from orchestration.defs import dbt
+
+    nightly = {spec.key for spec in dbt.models.check_specs if (spec.description or "").startswith("Runs at night")}
+    assert nightly == set(dbt.full_data_tests)
 
 
 # --- the sensor ------------------------------------------------------------------------------------------------------

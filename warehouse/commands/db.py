@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -60,7 +60,15 @@ def psql(reader: bool, arguments: Sequence[str]) -> None:
     where = parse_dsn(_url(reader))
     password = where.pop("password", None)  # not on the command line, where `ps` shows it to everyone
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
-    os.execve(program, [program, make_dsn(**where), *arguments], environment)  # noqa: S606
+    os.execve(program, [program, *layout(os.environ), make_dsn(**where), *arguments], environment)  # noqa: S606
+
+
+def layout(environment: Mapping[str, str]) -> list[str]:
+    """psql's options for a result that is wider than the terminal: a line a column, and no pager that nobody asked for.
+
+    What the user says, in PSQL_PAGER, ~/.psqlrc or options of their own, counts.
+    """
+    return [*(() if environment.get("PSQL_PAGER") else ("-P", "pager=off")), "-P", "expanded=auto"]
 
 
 @db.command()

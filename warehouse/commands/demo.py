@@ -55,7 +55,7 @@ def _use_own_warehouse(home: Path | None) -> None:
     if home is not None:
         os.environ[settings.HOME] = str(home)
     elif not os.environ.get(settings.HOME):
-        os.environ[settings.HOME] = str(settings.default_home().with_name(".velib-demo"))
+        os.environ[settings.HOME] = str(settings.demo_home())
     os.environ[settings.HOME] = str(settings.velib_home())
     os.environ.pop(settings.DATABASE_URL, None)  # a server of one's own is no place for simulated data
     mine = settings.velib_home()

@@ -1,6 +1,7 @@
 """The demo's closing page: what the marts say, for someone who knows bikes and not databases. Reads the schema `mart` only."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -177,28 +178,31 @@ def _duration(minutes: float | None) -> str:
 
 
 def _next(console: Console) -> None:
+    """Commands as they are to be pasted: each on a line of its own that nothing wraps."""
     parts = urlsplit(database_url())
-    command = _typed(Path(sys.executable).parent / "velib")
-    at = f"{settings.HOME}={_typed(settings.velib_home())} "
-    table = _table("Where to go next", "", "")
+    velib = _typed(Path(sys.executable).parent / "velib")
+    reader = f"host {parts.hostname}, port {parts.port}, database {parts.path[1:]}, user velib_reader"
     lines = [
-        ("ask in SQL", f"{at}{command} db psql -c 'select * from mart.fct_trips limit 5'"),
         (
-            "connect a BI tool",
-            f"host {parts.hostname}, port {parts.port}, database {parts.path[1:]}, user velib_reader;",
+            "the commands below mean the demo's warehouse with",
+            f"export {settings.HOME}={_typed(settings.velib_home(), absolute=True)}",
         ),
-        ("", f"the password is in the URL that `{at}{command} db url --reader` prints"),
+        ("see it on five dashboards (installs Superset, some minutes)", "make bi"),
+        ("ask it over HTTP, with a page to try it", f"{velib} api"),
+        ("ask in SQL", f"{velib} db psql -c 'select * from mart.fct_trips limit 5'"),
+        (f"connect a BI tool: {reader}; the password is in", f"{velib} db url --reader"),
         ("read what each table holds", "make docs"),
-        ("see it as a graph, run it", f"{at}{command} ui"),
-        ("load your own snapshots", f"{command} load PATH, then {command} build (into a warehouse of their own)"),
-        ("stop the demo's database", f"{at}{command} db stop"),
+        ("see it as a graph, run it", f"{velib} ui"),
+        ("stop the demo's database", f"{velib} db stop"),
+        (f"load your own snapshots, into a warehouse of their own (unset {settings.HOME})", f"{velib} load PATH"),
     ]
+    console.print("[bold]Where to go next[/bold]")
     for what, how in lines:
-        table.add_row(what, how)
-    table.show_header = False
-    console.print(table, soft_wrap=True)
+        console.print(f"  [dim]{what}[/dim]", highlight=False, soft_wrap=True)
+        console.print(Text(f"    {how}"), soft_wrap=True)
 
 
-def _typed(path: Path) -> str:
+def _typed(path: Path, absolute: bool = False) -> str:
+    """As a shell takes it from here."""
     relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
+    return shlex.quote(str(path) if absolute or relative.startswith("..") else relative)
