@@ -106,5 +106,5 @@ def test_what_was_loaded_and_built_without_dagster_is_noted_once(
         assert {"raw/snapshots", "raw/loads", "intermediate/int_feeds", "staging/stg_snapshots"} <= assets
         assert not {"mart/fct_trips", "raw/archive", "raw/dead_rows", "landing/poll"} & assets, "these nobody has made"
         assert told(seen) == (set(), seen)
-        velib_build("--select", "int_feeds", "dim_hour", "--resource-type", "model")
+        velib_build("--select", "int_feeds dim_hour", "--resource-type", "model")
         assert told(seen)[0] == {"mart/dim_hour"}
