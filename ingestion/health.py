@@ -211,17 +211,24 @@ def _marts(seen: Seen) -> Line:
     # Of the first load that is not built: of a live feed the last one is always of just now.
     loaded_at = found.behind_since or found.last_load_at
     loaded_long_ago = loaded_at is not None and seen.at - loaded_at > _BUILT_WITHIN and found.loading_since is None
-    failed = build is not None and not build.has_succeeded and not under_way
+    failed = build is not None and not (build.has_succeeded and not found.missing) and not under_way
     return Line("marts", not failed and not (is_behind and loaded_long_ago and not under_way), marts(found))
 
 
 def marts(found: WarehouseStatus) -> str:
     """How far the marts are behind what was loaded, and whether the last build came to its end."""
     build = found.last_build
-    if build is None or (found.not_built is None and build.ended_at is not None):
+    if build is None:
         return "none yet: `velib build`"
     if build.is_under_way:
         return f"a build is under way since {when(build.started_at)}"
+    if found.missing:
+        others = len(found.missing) - _SHOWN
+        return (
+            f"missing {', '.join(found.missing[:_SHOWN])}{f' and {others:,} more' if others > 0 else ''}: `velib build`"
+        )
+    if found.not_built is None and build.ended_at is not None:
+        return "none yet: `velib build`"
     if found.not_built is None:
         behind = "not all there"
     else:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion import catalog, raw_schema
-from warehouse import advisory_lock
+from warehouse import advisory_lock, settings
 from warehouse.dbt_process import BUILD_LOCK
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class WarehouseStatus:
 
     `loading_since` is of a load under way; `dead_loads` began, never came to an end, and left rows that count for nothing.
     `not_built` is how many change sets the marts do not have yet, None where no mart has been built; `behind_since` is when the
-    first of them was loaded.
+    first of them was loaded. `missing` is what users read and is not there, though the mart has been built.
     """
 
     feeds: tuple[FeedStatus, ...]
@@ -88,6 +88,7 @@ class WarehouseStatus:
     last_build: LastBuild | None
     database_bytes: int
     behind_since: datetime | None = None
+    missing: tuple[str, ...] = ()
 
 
 # Each part takes what it tells through an index, however much there is: of the snapshots only the latest thousand are read.
@@ -180,6 +181,10 @@ order by started_at desc
 limit 1
 """
 
+_MISSING = (
+    "select name from unnest(%s) with ordinality as named (name, place) where to_regclass(name) is null order by place"
+)
+
 
 def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> WarehouseStatus:
     """Look at the raw schema, at no more of it than is told. `connection` must be in autocommit mode."""
@@ -193,12 +198,16 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         cursor.execute(_LOADS, {"locked_since": _locked_since(connection, raw_schema.LOAD_LOCK)})
         loading_since, dead, last_load_at = cursor.fetchone()
         not_built = behind_since = last_build = None
+        missing: tuple[str, ...] = ()
         if _exists(cursor, "mart.fct_trips"):
             cursor.execute(_NOT_BUILT)
             not_built, behind_since = cursor.fetchone()
         if _exists(cursor, "intermediate.builds"):
             cursor.execute(_LAST_BUILD, {"locked_since": _locked_since(connection, BUILD_LOCK)})
             last_build = next((LastBuild(*row) for row in cursor), None)
+        if last_build is not None:
+            cursor.execute(_MISSING, (_relations_of_users(),))
+            missing = tuple(name for (name,) in cursor)
         cursor.execute(
             "select reason, count(*) from raw.quarantined_files where resolved_at is null group by 1 order by 2 desc, 1"
         )
@@ -232,7 +241,16 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         last_build=last_build,
         database_bytes=size,
         behind_since=behind_since,
+        missing=missing,
     )
+
+
+def _relations_of_users() -> list[str]:
+    """The tables and views of mart and compat, as the project has them: a model's file has its name."""
+    models = settings.dbt_project() / "models"
+    return [
+        f"{schema}.{file.stem}" for schema in ("mart", "compat") for file in sorted((models / schema).glob("*.sql"))
+    ]
 
 
 def _locked_since(connection: Connection, number: int) -> datetime | None:

@@ -136,7 +136,7 @@ def refusal(text: str) -> str | None:
 
     A macro refuses a run in its hook, where no model has run. What a model's error says is no such line, however it begins.
     """
-    found = re.search(rf"^(?:Compilation Error in operation .*\n\s*refused: |{_FAILED})(.+)$", text, re.MULTILINE)
+    found = re.search(rf"^(?:Runtime Error in operation .*\n\s*refused: |{_FAILED})(.+)$", text, re.MULTILINE)
     return None if found is None else found[1].strip()
 
 

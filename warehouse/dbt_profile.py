@@ -82,9 +82,12 @@ def _profile(homes: set[Path]) -> dict[str, Any]:
     default = settings.default_home()
     outputs = {str(home): output for home in sorted(homes) if (output := _embedded(home)) is not None}
     outputs["url"] = _from_url()
+    # dbt's Jinja has no error of its own here, but one for a variable that is missing. It shows what is missing.
     target = (
-        f"{{{{ 'url' if env_var('{settings.DATABASE_URL}', '').strip() "
-        f"else (env_var('{settings.HOME}', '').rstrip('/') or {str(default)!r}) }}}}"
+        f"{{%- set home = env_var('{settings.HOME}', '') -%}}"
+        f"{{{{ 'url' if env_var('{settings.DATABASE_URL}', '').strip() else {str(default)!r} if not home "
+        f"else home.rstrip('/') if home.startswith('/') "
+        f"else env_var('{settings.HOME} as an absolute path (dbt runs in its own folder, so ' ~ home ~ ' says nothing)') }}}}"
     )
     return {PROFILE: {"target": target, "outputs": outputs}}
 

@@ -21,6 +21,7 @@
         update intermediate.builds
         set ended_at = now(), has_succeeded = {{ 'false' if failed else 'true' }}
         where invocation_id = '{{ invocation_id }}';
+        {{ drop_replaced() }}
         {{ note_refreshes() }}
         {% if not failed and env_var('VELIB_BUILD_OF_EVERYTHING', '') %}{{ note_standing() }}{% endif %}
     {% else %}

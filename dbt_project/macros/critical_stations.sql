@@ -187,12 +187,11 @@ order by ranked.feed, ranked.rank
 
 {#-
     Post-hook of kpi_critical_stations. The function reads what its caller may not: it runs as its owner, by names that no search
-    path changes. Its body is text, which PostgreSQL looks up at each call: a table that is made anew is found again. Made anew itself,
-    since its columns may be others; nothing stands on it.
+    path changes. Its body is text, which PostgreSQL looks up at each call: a table that is made anew is found again.
 -#}
 {% macro create_critical_stations() %}
-    drop function if exists {{ this.schema }}.critical_stations (timestamptz, integer);
-    create function {{ this.schema }}.critical_stations (as_of timestamptz, most integer default {{ var('critical_stations') }})
+    {% set definition %}
+    create or replace function {{ this.schema }}.critical_stations (as_of timestamptz, most integer default {{ var('critical_stations') }})
     returns table (
         {% for column in model.columns.values() %}
             {{ column.name }} {{ column.data_type }}{{ ',' if not loop.last }}
@@ -201,7 +200,18 @@ order by ranked.feed, ranked.rank
     language sql stable security definer set search_path = pg_catalog, pg_temp
     as $function$
         {{ critical_stations('select last.feed, last.feed_last_at, $1 as to_at from (' ~ last_snapshots() ~ ') as last', '$2') }}
-    $function$;
+    $function$
+    {% endset %}
+    do $define$
+    begin
+        {{ definition }};
+    exception
+        -- Other columns than before. Whoever calls it in that very moment may not find it.
+        when invalid_function_definition then
+            drop function {{ this.schema }}.critical_stations (timestamptz, integer);
+            {{ definition }};
+    end
+    $define$;
     revoke execute on function {{ this.schema }}.critical_stations (timestamptz, integer) from public;
     grant execute on function {{ this.schema }}.critical_stations (timestamptz, integer) to velib_reader;
     comment on function {{ this.schema }}.critical_stations (timestamptz, integer)

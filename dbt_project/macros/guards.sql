@@ -196,4 +196,7 @@
     {{ return(differing) }}
 {% endmacro %}
 
-{% macro refuse(why) %}{% do exceptions.raise_compiler_error('refused: ' ~ why) %}{% endmacro %}
+{% macro refuse(why) %}{% do fail('refused: ' ~ why) %}{% endmacro %}
+
+{#- Ends the run, or the model, with one line. Below a compiler error, which this is not, dbt would list the macros that led to it. -#}
+{% macro fail(why) %}{% do exceptions.raise_dependency_error(why) %}{% endmacro %}

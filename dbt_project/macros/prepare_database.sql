@@ -43,6 +43,22 @@
                 current_user;
     end
     $$;
+    do $$
+    begin
+        -- A reader who has begun a transaction and asks nothing holds up whoever has to replace what he has read. What the owner has
+        -- set, 0 for never, stays.
+        if not exists (
+            select from pg_db_role_setting as settings
+            where
+                settings.setrole = 'velib_reader'::regrole
+                and array_to_string(settings.setconfig, ',') like '%idle_in_transaction_session_timeout=%'
+        ) then
+            alter role velib_reader set idle_in_transaction_session_timeout = '{{ var("reader_idle_minutes") }}min';
+        end if;
+    exception
+        when insufficient_privilege then null;
+    end
+    $$;
     create schema if not exists mart;
     create schema if not exists compat;
     grant usage on schema mart, compat to velib_reader;

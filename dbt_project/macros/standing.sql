@@ -1,8 +1,4 @@
-{#-
-    What a build need not make again (warehouse/standing.py). A seed, a table that its model calls constant, and a view of nothing
-    but sources, incremental models, and what stands itself. A view of any other table does not: dbt makes such a table beside the
-    old one, and drops that with its views.
--#}
+{#- What a build need not make again (warehouse/standing.py): seeds, tables that their model calls constant, and views. -#}
 {% macro create_standing() %}
     create table if not exists intermediate.standing (
         only_row boolean primary key default true check (only_row),
@@ -16,9 +12,9 @@
 
 {#- At the end of a run of everything: what stands now. VELIB_BUILD_OF_EVERYTHING is the project's fingerprint. -#}
 {% macro note_standing() %}
-    {% set known, nodes, relations = {}, [], [] %}
+    {% set nodes, relations = [], [] %}
     {% for node in graph.nodes.values() %}
-        {% if stands(node.unique_id, known) %}
+        {% if is_constant(node) or (node.resource_type == 'model' and node.config.materialized == 'view') %}
             {% do nodes.append('fqn:' ~ node.fqn | join('.')) %}
             {% do relations.append('"' ~ node.schema ~ '"."' ~ node.alias ~ '"') %}
         {% elif node.resource_type == 'test' and tests_constants(node) %}
@@ -37,25 +33,6 @@
         nodes = excluded.nodes,
         relations = excluded.relations,
         is_in_force = true
-{% endmacro %}
-
-{% macro stands(unique_id, known) %}
-    {% if unique_id not in known %}
-        {% set node, found = graph.nodes.get(unique_id), namespace(stands=false) %}
-        {% if is_constant(node) %}
-            {% set found.stands = true %}
-        {% elif node and node.resource_type == 'model' and node.config.materialized == 'view' %}
-            {% set found.stands = true %}
-            {% for parent in node.depends_on.nodes if not parent.startswith('source.') %}
-                {% set table = graph.nodes.get(parent) %}
-                {% if not (table and table.config.materialized == 'incremental') and not stands(parent, known) %}
-                    {% set found.stands = false %}
-                {% endif %}
-            {% endfor %}
-        {% endif %}
-        {% do known.update({unique_id: found.stands}) %}
-    {% endif %}
-    {{ return(known[unique_id]) }}
 {% endmacro %}
 
 {% macro is_constant(node) %}

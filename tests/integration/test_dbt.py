@@ -240,9 +240,17 @@ def test_builds_of_an_archive(dbt: Dbt, cursor: Any, tmp_path: Path, postgres_ho
     catalog = json.loads((dbt.target / "catalog.json").read_text())
     assert {f"mart.{node['metadata']['name']}" for node in catalog["nodes"].values()} >= set(mart)
 
-    said = dbt("source", "freshness", fails=True)  # an archive is not fresh, and its load is
-    assert "ERROR STALE freshness of raw.snapshots" in said
-    assert "PASS freshness of raw.loads" in said
+    assert "PASS freshness of raw.snapshots" in dbt("source", "freshness"), "an archive cannot be stale"
+    cursor.execute(
+        "update raw.loads set completed_at = (select max(snapshot_at) + interval '1 minute' from raw.snapshots)"
+    )
+    assert "PASS freshness of raw.snapshots" in dbt("source", "freshness"), "nobody collects it any more"
+    cursor.execute("update raw.loads set completed_at = now() - interval '25 hours'")
+    cursor.execute(
+        "update raw.snapshots set snapshot_at = now() - interval '25 hours 1 minute'"
+        " where snapshot_at = (select max(snapshot_at) from raw.snapshots)"
+    )
+    assert "ERROR STALE freshness of raw.snapshots" in dbt("source", "freshness", fails=True)
 
     # The data tests find what they are there for.
     for damage in DAMAGES:

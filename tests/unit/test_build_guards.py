@@ -72,11 +72,11 @@ def test_the_watermarks_remember_every_var_that_incremental_models_depend_on(man
     ("said", "line"),
     [
         (
-            "Compilation Error in operation velib-on-run-start-0\n  refused: no: wait\n  \n  > in macro refuse",
+            "Runtime Error in operation velib-on-run-start-0\n  refused: no: wait\n  \n  > in macro refuse",
             "no: wait",
         ),
         (
-            "Encountered an error:\nCompilation Error in operation velib-on-run-start-0 (./dbt_project.yml)\n  refused: no",
+            "Encountered an error:\nRuntime Error in operation velib-on-run-start-0 (./dbt_project.yml)\n  refused: no",
             "no",
         ),
         (
@@ -86,7 +86,7 @@ def test_the_watermarks_remember_every_var_that_incremental_models_depend_on(man
         (f"Failure in test heavy\n{dbt_process.LOCK_LOST}", dbt_process.LOCK_LOST.removeprefix("dbt_process: error: ")),
         ("Database Error in model fct_trips\nerror: a line of a context\n  division by zero", None),
         ("Database Error in model fct_trips\n  refused: by a function\nrefused: once more", None),
-        ("Compilation Error in model fct_trips\n  refused: by a package", None),
+        ("Runtime Error in model fct_trips\n  refused: by a package", None),
         ("Database Error in model fct_trips\n  connection refused: is it there?", None),
         ("", None),
     ],

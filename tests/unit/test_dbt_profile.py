@@ -59,6 +59,18 @@ def test_the_environment_chooses_the_warehouse(project: Path, monkeypatch: pytes
     assert _render()[1]["port"] == 20002
 
 
+def test_a_relative_home_says_what_it_must_be(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbt.exceptions import EnvVarMissingError
+
+    dbt_profile.refresh(_home(project / "one", 20001))
+    monkeypatch.setenv("VELIB_HOME", "../one")
+    with pytest.raises(EnvVarMissingError, match="VELIB_HOME as an absolute path") as raised:
+        _render()
+    assert "../one" in str(raised.value)
+    monkeypatch.setenv("VELIB_HOME", str(project / "one"))
+    assert _render()[1]["port"] == 20001
+
+
 def test_homes_that_are_gone_are_forgotten(project: Path) -> None:
     one, two = _home(project / "one", 20001), _home(project / "two", 20002)
     dbt_profile.refresh(one)

@@ -100,6 +100,15 @@ def test_silent_feeds_come_first_and_are_all_named() -> None:
     assert feeds[-1].said == "… and 5 more"
 
 
+@pytest.mark.parametrize(("build", "is_well"), [(BUILT, False), (UNDER_WAY, True)])
+def test_what_users_read_and_is_not_there(build: LastBuild, is_well: bool) -> None:
+    missing = ("compat.velo", "mart.dim_bike", "mart.dim_station", "mart.fct_trips", "mart.fct_builds")
+    found = line(seen(minute(601), not_built=0, last_build=build, missing=missing), "marts")
+    assert found.is_well == is_well
+    if not is_well:
+        assert found.said == "missing compat.velo, mart.dim_bike, mart.dim_station and 2 more: `velib build`"
+
+
 @pytest.mark.parametrize(
     ("not_built", "build", "minutes_since_load", "is_well", "said"),
     [

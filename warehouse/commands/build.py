@@ -124,6 +124,8 @@ def _run(command: Sequence[str]) -> _Run:
                 continue
             if waited:
                 started, waited = time.monotonic(), False
+            if event["is_of_macros"]:
+                progress.console.print(message, highlight=False, soft_wrap=True)
             tail.append(message)
             if (ended := _ended(data.get("node_info") or {})) is not None:
                 run.results[ended[0]] = ended[1]
@@ -149,11 +151,12 @@ def _events(lines: Iterator[str] | Any) -> Iterator[dict[str, Any]]:
                 "message": info.get("msg") or "",
                 "level": info.get("level") or "info",
                 "data": event.get("data") or {},
+                "is_of_macros": info.get("name") in ("JinjaLogInfo", "JinjaLogWarning"),
             }
         except (ValueError, KeyError, TypeError):
             text = line.rstrip()  # a traceback, or a library's warning
             if text:
-                yield {"message": text, "level": "info", "data": {}}
+                yield {"message": text, "level": "info", "data": {}, "is_of_macros": False}
 
 
 def _ended(node: dict[str, Any]) -> tuple[str, str] | None:

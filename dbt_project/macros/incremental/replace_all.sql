@@ -1,7 +1,7 @@
 {#-
     The incremental strategy of short lists that are made anew with each build, and that views stand on: the target is made equal to the
-    model's result, in place. dbt's tables are made beside the old one, which is then dropped with its views: for a moment nobody
-    could read those. Only what differs is written. unique_key: the columns that identify a row.
+    model's result, in place. A table that is put in the place of the old one has to have all readers out of it for a moment, in each
+    live build. Here nobody waits, and only what differs is written. unique_key: the columns that identify a row.
 -#}
 {% macro get_incremental_replace_all_sql(arg_dict) %}
     {% set target, result = arg_dict['target_relation'], arg_dict['temp_relation'] %}

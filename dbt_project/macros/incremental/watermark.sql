@@ -75,12 +75,13 @@
     {{ return('intermediate' if model_name.startswith('int_') else 'mart') }}
 {% endmacro %}
 
-{#- Post-hook: `through` is a query for the last change set that the model has now applied. -#}
+{#- Post-hook: `through` is a query for the last change set that the model has now applied. With `--empty` it has applied none. -#}
 {% macro advance_watermark(through) %}
+    {% if flags.EMPTY and is_incremental() %}{{ return('select 1') }}{% endif %}
     insert into intermediate.build_watermarks (model_name, change_set_id, raw_id, models_version, vars_fingerprint)
     select
         '{{ this.identifier }}',
-        coalesce(({{ through }}), 0),
+        {{ 0 if flags.EMPTY else 'coalesce((' ~ through ~ '), 0)' }},
         {{ current_raw_id() }},
         {{ var('models_version') }},
         {{ dbt.string_literal(dbt.escape_single_quotes(vars_fingerprint())) }}
@@ -105,8 +106,11 @@
     begin
         if not exists (
             select 1
-            from pg_stats
-            where schemaname = '{{ this.schema }}' and tablename = '{{ this.identifier }}'
+            from pg_stats as statistics
+            inner join pg_class as tables on statistics.tablename = tables.relname
+            where
+                tables.oid = '{{ this }}'::regclass
+                and statistics.schemaname = '{{ this.schema }}'
         ) then
             analyze {{ this }};
             -- From then on by rows, not by a tenth of the table: that is a month of a year, and what statistics have never heard of (a
