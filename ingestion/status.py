@@ -249,7 +249,7 @@ def _relations_of_users() -> list[str]:
     """The tables and views of mart and compat, as the project has them: a model's file has its name."""
     models = settings.dbt_project() / "models"
     return [
-        f"{schema}.{file.stem}" for schema in ("mart", "compat") for file in sorted((models / schema).glob("*.sql"))
+        f"{schema}.{file.stem}" for schema in ("mart", "compat") for file in sorted((models / schema).rglob("*.sql"))
     ]
 
 
