@@ -149,6 +149,8 @@ class Following:
             child = self._child = self._start([verb, *arguments])
         said, _ = child.communicate()
         lines = [line.strip() for line in said.splitlines() if line.strip()]
+        if child.returncode < 0:
+            lines.append(f"{verb} was killed by signal {-child.returncode} (out of memory?)")
         if self._ending.is_set():
             self.events.info(f"{verb}_interrupted", next="what was done counts, the next run does the rest")
             return child.returncode
@@ -158,7 +160,7 @@ class Following:
             self.events.warning(verb, said=" / ".join(lines[-_LINES:]), exit_code=3)
         else:
             self.events.error(f"{verb}_failed", said=" / ".join(lines[-_LINES:]), exit_code=child.returncode)
-        last = lines[-1].removeprefix("error: ") if lines else "it was killed"
+        last = lines[-1].removeprefix("error: ") if lines else "it says nothing"
         why = None if child.returncode in (0, 3) else self.events.shown(last)
         failures.note(verb, why, datetime.now(UTC))
         return child.returncode

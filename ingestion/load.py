@@ -403,13 +403,19 @@ class _Loader:
         rounds = -(-len(slots) // (SPAN * self.options.workers))
         length = -(-len(slots) // (rounds * self.options.workers))
         ahead: deque[tuple[tuple[int, int], Future[SpanResult]]] = deque()
-        for span in spans(slots, length):
-            ahead.append((span, pool.submit(extract_span, slots, *span, expected)))
-            if len(ahead) > 2 * self.options.workers:
-                done, future = ahead.popleft()
-                yield done, _outcome(future)
-        for done, future in ahead:
-            yield done, _outcome(future)
+        try:
+            for span in spans(slots, length):
+                ahead.append((span, pool.submit(extract_span, slots, *span, expected)))
+                if len(ahead) > 2 * self.options.workers:
+                    done, future = ahead.popleft()
+                    yield done, future.result()
+            for done, future in ahead:
+                yield done, future.result()
+        except BrokenProcessPool as error:  # of the span that was read, or when the next one is handed in
+            raise VelibError(
+                "a process that read files was killed (out of memory?); nothing of this batch counts, load again, "
+                "if need be with fewer --workers"
+            ) from error
 
     def _record(self, result: SpanResult) -> None:
         """Count what a span came to, and note it in the transaction that makes its change sets count."""
@@ -437,13 +443,3 @@ class _Loader:
         if self._folder is None:
             self._folder = self.stack.enter_context(work_folder())
         return self._folder
-
-
-def _outcome(future: Future[SpanResult]) -> SpanResult:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise VelibError(
-            "a process that read files was killed (out of memory?); nothing of this batch counts, load again, "
-            "if need be with fewer --workers"
-        ) from error

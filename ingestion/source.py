@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,13 @@ def load_tables(
     # dlt takes half a second to import: only a load that has something to write pays for it.
     with uncollected():
         import dlt
+        from dlt.common.storages import data_item_storage
         from dlt.common.storages.load_package import load_package_state
         from dlt.pipeline.exceptions import PipelineStepFailed
 
         from ingestion.credentials import Address
 
+    data_item_storage.BufferedDataWriter = _writer_in_any_folder()  # type: ignore[attr-defined]
     failure: list[BaseException] = []
 
     def change_sets() -> Iterator[Any]:
@@ -90,6 +93,19 @@ def load_tables(
     except OSError as error:  # before its first step dlt writes down its state
         raise _cannot_write(work_folder.parent, error) from error
     return str(info.loads_ids[0])
+
+
+@cache
+def _writer_in_any_folder() -> type[Any]:
+    """dlt puts a file's number into its whole path with Python's `%`, so that a folder's own `%` has to be doubled."""
+    from dlt.common.data_writers.buffered import BufferedDataWriter
+
+    class Writer(BufferedDataWriter[Any]):
+        def __init__(self, writer_spec: Any, file_name_template: str, **options: Any) -> None:
+            folder, name = os.path.split(file_name_template)
+            super().__init__(writer_spec, os.path.join(folder.replace("%", "%%"), name), **options)
+
+    return Writer
 
 
 def _refused_by_the_system(error: BaseException | None) -> OSError | None:

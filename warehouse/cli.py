@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from warehouse import settings
-from warehouse.errors import VelibError
+from warehouse.errors import VelibError, refused_by_the_system
 
 GROUP = "velib.commands"
 
@@ -48,6 +48,10 @@ class VerbGroup(click.Group):
             return super().invoke(ctx)
         except VelibError as error:
             raise _Shown(error) from error
+        except OSError as error:
+            raise _Shown(refused_by_the_system(error)) from error
+        except MemoryError as error:
+            raise _Shown(VelibError("there is not enough memory")) from error
 
 
 def _verbs() -> dict[str, EntryPoint]:

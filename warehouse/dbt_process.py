@@ -29,7 +29,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from warehouse import advisory_lock, dbt_parsed, dbt_profile, files, settings, standing
-from warehouse.errors import VelibError
+from warehouse.errors import VelibError, refused_by_the_system
 from warehouse.forking import Forked
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ LOCK_LOST = (
 DATABASE_FAILED = re.compile(
     r"server closed the connection unexpectedly|terminating connection .*|connection to server .*|.*No space left on device"
 )
+
+# The operating system's refusal of a file, as a traceback ends.
+REFUSED_BY_THE_SYSTEM = re.compile(r"^(?:OSError|PermissionError|BlockingIOError): \[Errno \d+\] (.+)$", re.MULTILINE)
 
 _NOWHERE = "postgresql://nobody@localhost/velib"  # the embedded server's database
 
@@ -269,7 +272,7 @@ def _read_project(target: "Path", *options: str) -> Any:
 
     assert cli is not None
     fingerprint = standing.fingerprint()
-    places = {"project-dir": settings.dbt_project(), "profiles-dir": settings.dbt_project(), "target-path": target}
+    places = {"project-dir": settings.dbt_project(), "profiles-dir": dbt_profile.require(), "target-path": target}
     done = dbtRunner().invoke(
         [
             *("--quiet", "--log-level-file", "none", *options, "parse"),
@@ -291,11 +294,10 @@ def _database_name() -> str | None:
     return parse_dsn(database_url()).get("dbname")
 
 
-def read_project() -> None:
+def read_project(target: "Path | None" = None) -> None:
     """For the builds to come, and into the file that Dagster reads. Connects to nothing, and is the same on any machine."""
     os.environ[settings.DATABASE_URL] = _NOWHERE
-    dbt_profile.refresh()
-    target = settings.dbt_project() / "target"
+    target = target or settings.dbt_project() / "target"
     manifest = _read_project(target, "--no-write-json")
     if manifest is None:
         sys.exit(1)
@@ -335,6 +337,8 @@ def main(given: Sequence[str] | None = None, manifest: Any = None) -> NoReturn:
             _dbt()(prog_name="dbt", obj={"manifest": manifest} if manifest is not None else None)
     except VelibError as error:
         sys.exit(f"{_FAILED}{error}")
+    except OSError as error:
+        sys.exit(f"{_FAILED}{refused_by_the_system(error)}")
     raise AssertionError("dbt's command line ends with SystemExit")
 
 

@@ -4,6 +4,9 @@ The file is generated (passwords are in it: 0600, ignored by git). It has one ou
 home's absolute path, and one, `url`, that takes VELIB_DATABASE_URL apart. Which of them counts is decided when dbt runs, by the
 same rule as everywhere: VELIB_DATABASE_URL, else VELIB_HOME, else the default home.
 
+Where the checkout is not ours to write to (it is root's, or on a read-only disk), our own runs of dbt read one that lies in the
+warehouse's home.
+
 The file is JSON after its comment, which is YAML too: it can be read again here without a YAML parser.
 """
 
@@ -54,28 +57,41 @@ def refresh(home: Path | None = None) -> None:
     target = path()
     if not os.access(target.parent, os.W_OK | os.X_OK):
         return
-    with contextlib.suppress(PermissionError), locked(target.parent):
+    with contextlib.suppress(OSError), locked(target.parent):
         homes = {Path(name) for name in _outputs(target) if name != "url"} | {settings.default_home()}
         if home is not None:
             homes.add(home)
-        text = _HEADER + json.dumps(_profile(homes), indent=2) + "\n"
+        text = _text(homes)
         if not target.exists() or target.read_text() != text:
             write_atomically(target, text, mode=0o600)
 
 
-def require() -> None:
-    """For verbs that run dbt: the file is there and knows this warehouse, else one line that says what to do."""
-    refresh(settings.velib_home())
-    if not os.access(path(), os.R_OK):
-        raise VelibError(f"{path()} cannot be read or written: the project belongs to another user")
+def require() -> Path:
+    """For verbs that run dbt: the folder whose file knows this warehouse; the project's where that is ours, else the home's."""
+    home = settings.velib_home()
+    refresh(home)
+    wanted, there = _profile({home})[PROFILE]["outputs"], _outputs(path())
+    if all(there.get(name) == output for name, output in wanted.items()):
+        return path().parent
+    own = home / "dbt"
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+        write_atomically(own / path().name, _text({home}), mode=0o600)
+    except OSError as error:
+        raise VelibError(f"cannot write to {own}: {error.strerror}") from error
+    return own
 
 
 def _outputs(target: Path) -> dict[str, Any]:
     try:
         body = "".join(line for line in target.read_text().splitlines(keepends=True) if not line.startswith("#"))
         return dict(json.loads(body)[PROFILE]["outputs"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}  # not there, or not ours: written anew
+
+
+def _text(homes: set[Path]) -> str:
+    return _HEADER + json.dumps(_profile(homes), indent=2) + "\n"
 
 
 def _profile(homes: set[Path]) -> dict[str, Any]:
@@ -98,7 +114,7 @@ def _embedded(home: Path) -> dict[str, Any] | None:
 
     try:
         url = Server(home).known_url()
-    except VelibError:
+    except (VelibError, OSError):
         return None
     if url is None:
         return None

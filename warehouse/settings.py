@@ -58,6 +58,9 @@ def velib_home() -> Path:
     value = os.environ.get(HOME, "")
     if not value:
         return default_home()
+    if any(ord(each) < 32 or "\ud800" <= each <= "\udfff" for each in value):
+        # PostgreSQL's own files have the name as a line of theirs, and dbt reads and writes UTF-8.
+        raise UsageError(f"{HOME} must be a path in UTF-8, without line breaks or other control characters")
     return Path(os.path.abspath(Path(value).expanduser()))  # not resolve(): a link stays the name its owner gave
 
 

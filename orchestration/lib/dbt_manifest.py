@@ -17,7 +17,7 @@ import dagster as dg
 from dagster_dbt import DbtProject
 
 from warehouse import files, settings
-from warehouse.errors import VelibError
+from warehouse.errors import VelibError, refused_by_the_system
 
 _SOURCES = ("analyses", "macros", "models", "seeds", "snapshots", "tests")
 _UNIQUE_ID = "dagster_dbt/unique_id"  # what dagster-dbt notes on each asset and check
@@ -28,14 +28,20 @@ def load_manifest() -> tuple[DbtProject, dict[str, Any]]:
     folder = settings.dbt_project()
     project = DbtProject(folder, profiles_dir=folder)
     try:
-        project.manifest_path.parent.mkdir(exist_ok=True)
-        with files.locked(project.manifest_path.parent):
-            manifest = _current(project.manifest_path, folder) or _parse(project.manifest_path)
-    except PermissionError as error:
-        raise VelibError(
-            f"{error.filename} cannot be written: parse the project as its owner, cd {folder} && dbt parse"
-        ) from error
+        manifest = _up_to_date(project.manifest_path, folder)
+    except OSError:  # the checkout is not ours to write to: in the warehouse's home then
+        project = DbtProject(folder, profiles_dir=folder, target_path=settings.velib_home() / "dbt" / "manifest")
+        try:
+            manifest = _up_to_date(project.manifest_path, folder)
+        except OSError as error:
+            raise refused_by_the_system(error) from error
     return project, with_homes_for_singular_tests(manifest)
+
+
+def _up_to_date(path: Path, folder: Path) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(path.parent):
+        return _current(path, folder) or _parse(path)
 
 
 def with_homes_for_singular_tests(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +88,9 @@ def _current(path: Path, folder: Path) -> dict[str, Any] | None:
 
 def _parse(path: Path) -> dict[str, Any]:
     """In a process of its own, which is rid of dbt again."""
+    code = "import sys; from pathlib import Path; from warehouse import dbt_process; dbt_process.read_project(Path(sys.argv[1]))"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "from warehouse import dbt_process; dbt_process.read_project()"],
+        [sys.executable, "-P", "-c", code, str(path.parent)],
         env=settings.child_environment(),
         capture_output=True,
         text=True,

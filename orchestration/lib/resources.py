@@ -40,7 +40,7 @@ class Dbt(dg.ConfigurableResource):
         """The events of a dbt run on what the context selects. Leaving it early ends dbt."""
         from warehouse import dbt_profile
 
-        dbt_profile.require()
+        profiles = dbt_profile.require()
         os.environ.update(settings.child_environment())  # dbt runs in its own folder: the home must be absolute
         # It is dbt's process that waits; what that says stands in the run's raw output only.
         if (pid := dbt_process.holder(connection)) is not None:
@@ -48,7 +48,7 @@ class Dbt(dg.ConfigurableResource):
         program, *options = dbt_process.command()
         client = _DbtCli(
             project_dir=str(settings.dbt_project()),
-            profiles_dir=str(settings.dbt_project()),
+            profiles_dir=str(profiles),
             dbt_executable=program,
             global_config_flags=options,
         )

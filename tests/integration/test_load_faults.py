@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 from faults.database import Database
+from faults.disks import mounted, quietly
 from faults.processes import Outcome, Velib, done, ended, run
 from raw import ONE, Raw, simulated, strings
 from tiny import app, put, write
@@ -240,16 +241,12 @@ class Disk:
 def small_disk(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """A home on a disk of its own, with room for an empty database and little else."""
     home = new_home()
-    home.mkdir(mode=0o711)
-    refusal = _quietly("mount", "-t", "tmpfs", "-o", "size=120m,mode=711", "tmpfs", str(home))
-    if refusal:
-        pytest.skip(f"no small file system to be had: {refusal}")
-    monkeypatch.setenv(settings.HOME, str(home))
-    try:
-        yield Disk(home)
-    finally:
-        Server(home).stop()
-        assert not _quietly("umount", str(home))
+    with mounted(home, "size=120m,mode=711"):
+        monkeypatch.setenv(settings.HOME, str(home))
+        try:
+            yield Disk(home)
+        finally:
+            Server(home).stop()
 
 
 def test_a_full_disk(small_disk: Disk, folder: Path) -> None:
@@ -360,22 +357,14 @@ def read_only(folder: Path) -> Iterator[Callable[[], None]]:
     def mount() -> None:
         nonlocal mounted
         for options in (["--bind"], ["-o", "remount,ro,bind"]):
-            refusal = _quietly("mount", *options, *([str(folder)] * (2 if options == ["--bind"] else 1)))
+            refusal = quietly("mount", *options, *([str(folder)] * (2 if options == ["--bind"] else 1)))
             if refusal:
                 pytest.skip(f"no read-only file system to be had: {refusal}")
             mounted = True
 
     yield mount
     if mounted:
-        assert not _quietly("umount", str(folder))
-
-
-def _quietly(*command: str) -> str:
-    """Run a command of the system; what it had to complain about."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
-    except OSError as error:
-        return str(error)
+        assert not quietly("umount", str(folder))
 
 
 def test_a_read_only_landing_folder(read_only: Callable[[], None], raw: Raw, folder: Path) -> None:

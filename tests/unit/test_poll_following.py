@@ -154,7 +154,7 @@ def test_what_failed_is_noted_for_the_alerts_until_it_does_not(it: Followings, m
     monkeypatch.setenv("DO_LOAD", "sys.exit(3)")
     monkeypatch.setenv("DO_BUILD", "os.kill(os.getpid(), 9)")
     it.following.run()
-    assert failing() == {"build": "build says: done"}
+    assert failing() == {"build": "build was killed by signal 9 (out of memory?)"}
     monkeypatch.delenv("DO_BUILD")
     it.following.run()
     assert failing() == {}
@@ -181,6 +181,8 @@ def test_a_child_that_was_killed(it: Followings, monkeypatch: pytest.MonkeyPatch
     it.land(HOUR)
     monkeypatch.setenv("DO_LOAD", "os.kill(os.getpid(), 9)")
     assert it.following.run().exit_code == 1
+    killed = "load says: done / load was killed by signal 9 (out of memory?)"
+    assert it.said() == [f'error event=load_failed said="{killed}" exit_code=-9']
     assert list(it.backlog.take()) == [HOUR]
 
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, no_tests: bool,
     if not (settings.dbt_project() / "dbt_project.yml").exists():
         raise VelibError(f"no dbt project in {settings.dbt_project()}")
     database_url()
-    dbt_profile.require()
+    profiles = dbt_profile.require()
 
     extra = [*arguments]
     if full_refresh:
@@ -51,7 +52,7 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, no_tests: bool,
         scope = (dbt_process.OF_EVERYTHING if full_refresh or full else dbt_process.OF_CHANGES,)
         if no_tests:
             scope += (dbt_process.UNTESTED,)
-    run = _run(_command(scope, extra))
+    run = _run(_command(scope, extra), profiles)
     if run.code != 0 and (failure := _in_one_line(run)):
         raise VelibError(failure)
     _close(run)
@@ -78,6 +79,8 @@ def _in_one_line(run: _Run) -> str | None:
         return f"dbt was killed by signal {-run.code} (out of memory?); what it had built counts, run it again for the rest"
     if found := dbt_process.DATABASE_FAILED.search(said):
         return f"the database failed: {found[0].strip()}; what was built counts, run it again for the rest"
+    if found := dbt_process.REFUSED_BY_THE_SYSTEM.search(said):
+        return f"dbt cannot go on: {found[1].strip()}; what was built counts, run it again for the rest"
     return None
 
 
@@ -94,7 +97,7 @@ def _command(scope: Sequence[str], extra: Sequence[str]) -> list[str]:
     ]
 
 
-def _run(command: Sequence[str]) -> _Run:
+def _run(command: Sequence[str], profiles: Path) -> _Run:
     """Run dbt with a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -111,7 +114,7 @@ def _run(command: Sequence[str]) -> _Run:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    environment = settings.child_environment({"DBT_PROFILES_DIR": str(settings.dbt_project())})
+    environment = settings.child_environment({"DBT_PROFILES_DIR": str(profiles)})
     process = dbt_process.start(command, environment)
     assert process.stdout is not None
     with process, Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

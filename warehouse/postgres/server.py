@@ -157,7 +157,7 @@ class Server:
         try:
             with locked(self.home / "postgres.lock"):
                 yield
-        except PermissionError as error:
+        except OSError as error:
             raise VelibError(f"cannot use {self.home}: {error.strerror} ({error.filename})") from error
 
     def _make_home(self) -> None:
@@ -168,7 +168,9 @@ class Server:
             if os.geteuid() == 0:
                 self.home.chmod(0o711)  # the server's user has to pass through, whatever root's umask says
         except OSError as error:
-            raise VelibError(f"cannot make {self.home}: {error.strerror}") from error
+            raise VelibError(
+                f"cannot make {self.home}: {error.strerror}; set {settings.HOME} to a folder of your own"
+            ) from error
 
     def _start_locked(self) -> int:
         port = self._running_port()
@@ -215,6 +217,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 cwd="/",
                 check=False,
                 **who.popen,  # type: ignore[call-overload]
@@ -223,8 +226,7 @@ class Server:
             password_file.unlink()
         if done.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise VelibError(f"PostgreSQL could not make a database in {self.home}: {last}")
+            raise VelibError(f"PostgreSQL could not make a database in {self.home}: {_why(done.stderr)}")
         with (fresh / "postgresql.conf").open("a") as file:
             file.write("\ninclude_if_exists '../postgres.conf'\n")
         os.rename(fresh, self.data)
@@ -321,9 +323,7 @@ class Server:
     def _last_words(self, offset: int) -> str:
         with self.log.open("rb") as log:
             log.seek(offset)
-            lines = log.read(100_000).decode("utf-8", "replace").splitlines()
-        telling = [line for line in lines if "FATAL" in line or "could not" in line or "ERROR" in line]
-        return " / ".join(line.split("  ", 1)[-1].strip() for line in telling[:3]) or (lines or ["no message"])[-1]
+            return _why(log.read(100_000).decode("utf-8", "replace"))
 
     def _stop_postmaster(self, pid: int) -> None:
         gone = lambda: not processes.is_ours(pid, self.data)  # noqa: E731
@@ -392,6 +392,13 @@ class Server:
         from warehouse import dbt_profile
 
         dbt_profile.refresh(self.home)
+
+
+def _why(said: str) -> str:
+    """What of a program's words says why it ended: the last ones, where it names nothing."""
+    lines = said.strip().splitlines() or ["no message"]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "could not", "ERROR", "error:"))]
+    return " / ".join(line.split("  ", 1)[-1].strip() for line in telling[:3]) or lines[-1]
 
 
 # "Do you speak TLS?" in PostgreSQL's protocol; the answer is one letter, from a session that the postmaster has to make for it.
