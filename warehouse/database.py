@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Of databases, and of every connection to one, whatever PGCLIENTENCODING says: files are UTF-8.
 ENCODING = "UTF8"
+# The oldest major version of PostgreSQL that a server of one's own may have: what the tests try, and Debian 12 brings.
+OLDEST_SERVER = 15
 
 
 def database_url(start: bool = True) -> str:
@@ -50,6 +52,7 @@ def connect_to(url: str, application_name: str = "velib") -> "Connection":
             raise VelibError(f"cannot connect to the database: {_one_line(error)}") from error
         except psycopg2.ProgrammingError as error:  # a URL that libpq cannot read; its message may quote the password
             raise VelibError(f"{settings.DATABASE_URL} is not a URL that libpq can read") from error
+        _refuse_older(connection)
         if (stored_as := connection.get_parameter_status("server_encoding")) != ENCODING:
             connection.close()
             raise VelibError(wrong_encoding(stored_as))
@@ -62,6 +65,14 @@ def wrong_encoding(stored_as: str | None) -> str:
         f"the database is encoded in {stored_as}, and has to be in {ENCODING}: "
         f"create one with `create database … encoding '{ENCODING}' template template0`"
     )
+
+
+def _refuse_older(connection: "Connection") -> None:
+    """A server that is not tested. It has told its version by itself."""
+    version = connection.server_version // 10_000
+    if version < OLDEST_SERVER:
+        connection.close()
+        raise VelibError(f"the server is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
 
 
 def _one_line(error: Exception) -> str:

@@ -71,7 +71,7 @@ def code(page: Path) -> str:
 
 def verbs(page: Path) -> set[tuple[str, ...]]:
     """The calls of velib in a page: the words after it, and the options right after those."""
-    calls = re.findall(r"(?:^|[\s/(\"])velib((?: +[a-z]+\b(?![./]))+)((?: +--[a-z-]+)*)", code(page))
+    calls = re.findall(r"(?:^|[\s/(\"])velib((?: +[a-z]+(?:-[a-z]+)*\b(?![./-]))+)((?: +--[a-z-]+)*)", code(page))
     return {(*words.split(), *options.split()) for words, options in calls}
 
 

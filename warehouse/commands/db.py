@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -69,6 +70,29 @@ def layout(environment: Mapping[str, str]) -> list[str]:
     What the user says, in PSQL_PAGER, ~/.psqlrc or options of their own, counts.
     """
     return [*(() if environment.get("PSQL_PAGER") else ("-P", "pager=off")), "-P", "expanded=auto"]
+
+
+@db.command("dump-corrections")
+@click.argument("file", type=click.Path(path_type=Path))
+def dump_corrections(file: Path) -> None:
+    """Back up the corrections, which no snapshot file holds, into FILE (an archive of pg_dump's).
+
+    A FILE that is there is replaced when the new one is complete and safe on the disk, and else stays.
+    """
+    from warehouse import dumps
+    from warehouse.database import database_url
+
+    click.echo(f"{dumps.dump(database_url(), file):,} corrections written to {file}")
+
+
+@db.command("restore-corrections")
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_corrections(file: Path) -> None:
+    """Bring back the corrections of FILE, all or none of them, into a warehouse that has none: before its first build or after."""
+    from warehouse import dumps
+    from warehouse.database import database_url
+
+    click.echo(f"{dumps.restore(database_url(), file):,} corrections restored")
 
 
 @db.command()
