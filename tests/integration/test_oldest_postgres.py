@@ -16,6 +16,7 @@ from tiny import app, write
 
 from warehouse import database, settings
 from warehouse.database import OLDEST_SERVER, connect_to
+from warehouse.errors import VelibError
 from warehouse.postgres.account import Account
 from warehouse.postgres.server import _free_port
 
@@ -85,6 +86,7 @@ def test_the_same_mart_and_corrections(
 
 
 def test_an_older_server_is_refused(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "OLDEST_SERVER", 99)
-    with pytest.raises(database.VelibError, match=r"^the server is PostgreSQL 18; 99 or newer is needed$"):
-        connect_to(fresh_database)
+    with monkeypatch.context() as stricter:
+        stricter.setattr(database, "OLDEST_SERVER", 99)
+        with pytest.raises(VelibError, match=r"^the server is PostgreSQL 18; 99 or newer is needed$"):
+            connect_to(fresh_database)
