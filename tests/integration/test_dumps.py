@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,25 @@ from typing import Any
 import pytest
 from faults.disks import mounted
 from faults.processes import done, run
-from jinja2 import Template
 
 from warehouse import dumps, settings
 from warehouse.database import connect_to
 from warehouse.errors import VelibError
 from warehouse.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 TRAIL = "select to_jsonb(m)::text from corrections.made m union all select to_jsonb(u)::text from corrections.undone u order by 1"
-MACROS = next((settings.dbt_project() / "macros").rglob("corrections.sql")).read_text()
 
 
-def make_place(cursor: Any) -> None:
-    """The schema as each build makes it, from the macro, in less than the time of a build; with a view of the mart's on it."""
-    found = re.search(r"{% macro create_corrections\(\) %}(.*?){% endmacro %}", MACROS, re.DOTALL)
-    assert found is not None
-    pairs = re.findall(r"\('(\w+)', '([\w ]+)'\)", MACROS)
-    fields = {"bike": [each for each in pairs if each[0] == "bike_type"], "station": pairs}
-    cursor.execute("select to_regclass('corrections.undone') is null")
-    (is_missing,) = cursor.fetchone()
-    text = found[1].replace(
-        "run_query(\"select to_regclass('corrections.undone') is null\").columns[0].values()[0]", "is_missing"
-    )
-    cursor.execute(Template(text).render(is_missing=is_missing, correctable_fields=fields.__getitem__))
-    cursor.execute("create schema if not exists mart")
-    cursor.execute("create or replace view mart.fct_corrections as select * from corrections.made")
+def build() -> None:
+    """As each build does, it makes the place of corrections where there is none; and here a view on it."""
+    done("build", "--no-tests", "--select", "stg_corrections")
 
 
 def correct(url: str) -> None:
+    build()
     with contextlib.closing(connect_to(url)) as connection, connection, connection.cursor() as cursor:
-        make_place(cursor)
         for name in ("Hôtel de Ville", "naïve\t\\N\n— Œuvre", "'); drop table x; --"):
             cursor.execute(
                 "insert into corrections.made (made_by, entity, key, field, new_value) values ('me', 'station', '1', 'name', %s)",
@@ -82,14 +70,13 @@ def test_into_a_new_home(
     monkeypatch.setenv(settings.HOME, str(new_home()))
     url = Server(Path(os.environ[settings.HOME])).start()
     if is_built:
-        with contextlib.closing(connect_to(url)) as connection, connection, connection.cursor() as cursor:
-            make_place(cursor)
+        build()
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("PGCLIENTENCODING", "LATIN1")
         assert done("db", "restore-corrections", str(file)).out == "3 corrections restored\n"
     assert asked(url, TRAIL) == trail
+    build()
     with contextlib.closing(connect_to(url)) as connection, connection, connection.cursor() as cursor:
-        make_place(cursor)  # as the next build does
         cursor.execute("set role velib_corrector")
         # Numbers go on, the trail stays one.
         cursor.execute(

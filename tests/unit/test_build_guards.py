@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.raw_schema import LAYOUT
 from orchestration.lib.dbt_manifest import load_manifest
-from warehouse import dbt_process
+from warehouse import dbt_process, settings
 from warehouse.commands import build
 
 # Not of the mart's content: they say what it was built by.
@@ -100,6 +100,6 @@ def test_our_own_line_counts_beside_what_dbt_complains_of(monkeypatch: pytest.Mo
     monkeypatch.setenv(dbt_process.settings.HOME, str(tmp_path))
     warning = {"info": {"msg": "Warning in test", "level": "warn"}, "data": {"index": 1, "total": 2}}
     code = f"print({json.dumps(warning)!r}); print({dbt_process.LOCK_LOST!r}); raise SystemExit(1)"
-    run = build._run([sys.executable, "-c", code])
+    run = build._run([sys.executable, "-c", code], settings.dbt_project())
     assert run.problems == ["Warning in test", dbt_process.LOCK_LOST]
     assert build._in_one_line(run) == dbt_process.refusal(dbt_process.LOCK_LOST)
