@@ -248,6 +248,11 @@ def test_what_does_not_fit_the_new_one_is_not_taken_away(toy: Dbt, cursor: Any) 
     assert rows(cursor, "mart.above") == [(1, 3)]
     assert sorted(state(cursor)) == ["mart.above", "mart.base"], "what nothing stands on goes at the end"
 
+    said = toy("run", "--vars", "{above_column: d, lock_wait_seconds: 4}")  # c is gone
+    assert "does not fit" not in said, "what is built in the same run will"
+    assert rows(cursor, "mart.above") == [(1, 20)]
+    assert sorted(state(cursor)) == ["mart.above", "mart.base"]
+
 
 def test_a_view_with_other_columns_takes_the_place_of_the_old_one(toy: Dbt, cursor: Any) -> None:
     cursor.execute(
