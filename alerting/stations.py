@@ -41,7 +41,7 @@ listed as materialized (
         coalesce(d.district_name, d.district_code) as district_name,
         feeds.feed,
         feeds.at,
-        feeds.is_fresh and s.valid_to = 'infinity' as is_known,
+        feeds.is_fresh and s.is_current as is_known,
         s.valid_from,
         s.bikes_available,
         s.docks_free,

@@ -38,6 +38,11 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def ended(relation: str = "") -> str:
+    """When an interval ended, as SQL. In answers what has not ended ends at null; the mart has a date far away."""
+    return f"case when not {relation}is_current then {relation}valid_to end"
+
+
 @dataclass(frozen=True)
 class Column:
     name: str
@@ -51,9 +56,9 @@ class Column:
 
     @property
     def selected(self) -> str:
-        """How it is asked for. No answer holds `infinity`, which few clients can read: what has not ended ends at null."""
+        """How it is asked for."""
         if self.name == "valid_to":
-            return "nullif(valid_to, 'infinity') as valid_to"
+            return f"{ended()} as valid_to"
         if self.data_type == "uuid":
             return f"{self.name}::text as {self.name}"
         if self.data_type == "real":  # the shortest number that is it, as PostgreSQL shows it

@@ -51,14 +51,7 @@ where feed = $1::text and date_day > $2::date
 group by feed
 """
 _REFRESH = """
-select
-    feed,
-    sum(snapshots)::bigint as snapshots,
-    sum(snapshots * capture_seconds_mean) / sum(snapshots) as mean_seconds,
-    percentile_disc(0.95) within group (order by capture_seconds_p95) as p95_seconds
-from mart.fct_refresh
-where visible_at > now() - $1::interval and last_snapshot_at > visible_at - interval '1 day'
-group by feed
+select feed, snapshots, capture_seconds_mean as mean_seconds, capture_seconds_p95 as p95_seconds from mart.kpi_refresh_now
 """
 _BUILDS = """
 select
@@ -101,7 +94,7 @@ class Pipeline:
     async def _ask(self) -> Figures:
         await self._watch.now()  # a mart that is not there says so
         ask = self._database.fetch
-        refresh = {row["feed"]: row for row in await ask(_REFRESH, WINDOW)}
+        refresh = {row["feed"]: row for row in await ask(_REFRESH)}
         feeds = []
         for row in await ask(_FEEDS):
             [newest] = await ask(_NEWEST, row["feed"])

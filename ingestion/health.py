@@ -80,7 +80,7 @@ def look(connection: Connection, quarantine_limit: int = 10) -> Seen:
         at = cursor.fetchone()[0]
         quarantined, loaded = _files_of_window(cursor, at - WINDOW)
         incidents = tuple(_incidents(cursor))
-    refresh, mixed = refresh_times(connection, WINDOW), tuple(mixtures(connection))
+    refresh, mixed = refresh_times(connection), tuple(mixtures(connection))
     return Seen(at, found, refresh, mixed, quarantined, loaded, incidents, _free_bytes())
 
 

@@ -40,7 +40,7 @@ def small_mart(home: Path) -> Iterator[SmallMart]:
 
 
 class SmallMart:
-    """Stations, their statuses and snapshots. Times are minutes from tiny.START; what has no end ends at infinity."""
+    """Stations, their statuses and snapshots. Times are minutes from tiny.START; what has no end ends in 2200."""
 
     def __init__(self, url: str, connection: Any, other: Any) -> None:
         """`connection` must be in autocommit mode; `other` is for what is tested."""
@@ -124,11 +124,11 @@ class SmallMart:
         self.execute(
             """
             insert into mart.fct_station_status (
-                feed, station_code, state, bikes_available, docks_free, docks_total, valid_from, valid_to
-            ) values (%s, %s, %s, %s, %s, %s, %s, %s)
+                feed, station_code, state, bikes_available, docks_free, docks_total, valid_from, valid_to, is_current
+            ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             *(feed, code, state, bikes, docks_free, docks_total),
-            *(_moment(begin), "infinity" if end is None else _moment(end)),
+            *(_moment(begin), "2200-01-01 00:00+00" if end is None else _moment(end), end is None),
         )
 
 

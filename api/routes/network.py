@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from api import formats
 from api.answers import answer
-from api.contracts import Column, Contracts
+from api.contracts import Column, Contracts, ended
 from api.freshness import Freshness
 from api.models import field_of
 from api.routes import listed
@@ -19,7 +19,7 @@ _STATION_COLUMNS = ("station_code", "name", "latitude", "longitude", "capacity",
 _NETWORK = f"""
 select
     {", ".join(f"station.{name}" for name in _STATION_COLUMNS)},
-    {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, nullif(status.valid_to, 'infinity') as valid_to
+    {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, {ended("status.")} as valid_to
 from unnest($1::text[], $2::text[]) as stated (feed, station_code)
 inner join mart.dim_station as station on station.station_code = stated.station_code
 {STATUS_AT.format(code="stated.station_code", feed="stated.feed", at="$3::timestamptz")}

@@ -34,15 +34,11 @@ class FeedFigures(BaseModel):
     duplicate_files: int = Field(
         description=f"Files of the last {QUARANTINE_DAYS} days with content that was there already."
     )
-    refreshed_snapshots: int = Field(
-        description="Snapshots that came into the mart in the last 24 hours, of a live feed."
-    )
+    refreshed_snapshots: int = Field(description="Snapshots captured in the last 24 hours that are in the mart.")
     refresh_seconds_mean: float | None = Field(
         description="Seconds from their capture until they were there; the mean."
     )
-    refresh_seconds_p95: float | None = Field(
-        description="The same: of 95 % of these builds, 95 % of the snapshots took no longer."
-    )
+    refresh_seconds_p95: float | None = Field(description="The same; the 95th percentile of these snapshots.")
 
 
 class BuildFigures(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api import formats
 from api.answers import answer
-from api.contracts import Contracts
+from api.contracts import Contracts, ended
 from api.listing import Listing, Time
 from api.models import field_of, row_model
 from api.problems import documented, not_found
@@ -33,7 +33,7 @@ cross join lateral (
 ) as status
 """
 _STATUS = f"""
-select {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, nullif(status.valid_to, 'infinity') as valid_to
+select {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, {ended("status.")} as valid_to
 from unnest($1::text[]) as feeds (feed)
 {STATUS_AT.format(code="$2::text", feed="feeds.feed", at="$3::timestamptz")}
 where status.valid_to > $3::timestamptz
@@ -44,7 +44,7 @@ order by status.feed
 _NEAREST = f"""
 select
     near.station_code, near.name, near.latitude, near.longitude, near.capacity, near.district_code, near.district_name,
-    near.distance_m, {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, nullif(status.valid_to, 'infinity') as valid_to
+    near.distance_m, {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, {ended("status.")} as valid_to
 from (
     select station.*, 2 * 6371008.8 * asin(least(1, sqrt(
         power(sin(radians(station.latitude - $1::float8) / 2), 2)

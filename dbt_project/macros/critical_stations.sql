@@ -92,7 +92,13 @@ usual as (
         sum(before_then.arrivals) as arrivals,
         sum(before_then.in_service_seconds) as in_service_seconds
     from critical_hours
-    inner join hours_before on critical_hours.feed = hours_before.feed and critical_hours.hour_at = hours_before.hour_at
+    inner join {{ ref('int_bikes_listed') }} as listed on critical_hours.feed = listed.feed
+    inner join hours_before
+        on
+            critical_hours.feed = hours_before.feed
+            and critical_hours.hour_at = hours_before.hour_at
+            and hours_before.before_at >= listed.from_at
+            and hours_before.before_at < listed.to_at
     cross join lateral (
         select
             hourly.departures,
@@ -106,14 +112,16 @@ usual as (
         {{ computed_once() }}
     ) as before_then
     group by critical_hours.feed, critical_hours.station_code, critical_hours.hour_at
+    having sum(before_then.in_service_seconds + before_then.departures + before_then.arrivals) > 0
 ),
 
+-- Of an hour that nobody observed before, with the bikes listed and the station in service, nothing is known.
 -- Of less than an hour in service nothing is usual: what was ridden in it counts as that of an hour.
 expected as (
     select
         critical_hours.*,
-        coalesce(usual.departures, 0) / cast(greatest(usual.in_service_seconds, 3600) as numeric) as departures_a_second,
-        coalesce(usual.arrivals, 0) / cast(greatest(usual.in_service_seconds, 3600) as numeric) as arrivals_a_second
+        usual.departures / cast(greatest(usual.in_service_seconds, 3600) as numeric) as departures_a_second,
+        usual.arrivals / cast(greatest(usual.in_service_seconds, 3600) as numeric) as arrivals_a_second
     from critical_hours
     left join usual
         on
@@ -146,31 +154,42 @@ scored as (
         round(
             {{ var('critical_empty_minute') }} * sums.empty_seconds / 60.0
             + {{ var('critical_saturated_minute') }} * sums.saturated_seconds / 60.0
-            + {{ var('critical_failed_ride') }} * (sums.failed_departures + sums.failed_arrivals),
+            + {{ var('critical_failed_ride') }} * coalesce(sums.failed_departures + sums.failed_arrivals, 0),
             6
         ) as score
     from sums
 ),
 
+-- Of equal scores the station at which more is usually ridden goes first, then the larger one: more people come to it.
 ranked as (
     select
         scored.*,
+        stations.name,
+        stations.latitude,
+        stations.longitude,
+        stations.district_code,
+        stations.district_name,
         row_number() over (
             partition by scored.feed
-            order by scored.score desc, {{ by_code_point('scored.station_code') }}
+            order by
+                scored.score desc,
+                scored.usual_departures + scored.usual_arrivals desc nulls last,
+                stations.capacity desc nulls last,
+                {{ by_code_point('scored.station_code') }}
         ) as rank
     from scored
+    left join {{ ref('int_station_corrected') }} as stations on scored.station_code = stations.station_code
 )
 
 select
     ranked.feed,
     cast(ranked.rank as integer) as rank,
     ranked.station_code,
-    stations.name,
-    stations.latitude,
-    stations.longitude,
-    stations.district_code,
-    stations.district_name,
+    ranked.name,
+    ranked.latitude,
+    ranked.longitude,
+    ranked.district_code,
+    ranked.district_name,
     ranked.from_at,
     ranked.to_at,
     {% for what in ['observed', 'empty', 'full', 'saturated'] %}
@@ -180,7 +199,6 @@ select
         cast(ranked.{{ what }} as double precision) as {{ what }}{{ ',' if not loop.last }}
     {% endfor %}
 from ranked
-left join {{ ref('int_station_corrected') }} as stations on ranked.station_code = stations.station_code
 where ranked.rank <= {{ most }}
 order by ranked.feed, ranked.rank
 {% endmacro %}

@@ -34,7 +34,7 @@ sums as (
         min(daily.fill_rate_min) as fill_rate_min,
         max(daily.fill_rate_max) as fill_rate_max
     from days
-    inner join {{ ref('int_station_daily') }} as daily on days.date_day = daily.date_day
+    inner join {{ ref('kpi_station_daily') }} as daily on days.date_day = daily.date_day
     group by daily.feed, daily.station_code, days.date_{{ period }}
 )
 
@@ -64,7 +64,7 @@ sums as (
         days.date_{{ period }},
         {{ added_up('daily', station_hour_sums(), 'bigint') }}
     from days
-    inner join {{ ref('int_station_daily') }} as daily on days.date_day = daily.date_day
+    inner join {{ ref('kpi_station_daily') }} as daily on days.date_day = daily.date_day
     inner join {{ ref('int_station_corrected') }} as districts on daily.station_code = districts.station_code
     where districts.district_code is not null
     group by daily.feed, districts.district_code, days.date_{{ period }}

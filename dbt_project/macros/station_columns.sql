@@ -24,12 +24,13 @@
     ]) }}
 {% endmacro %}
 
-{#- Of these, what is said of how full stations are. -#}
+{#- Of these, what is said of how full stations are, and what of rides. -#}
 {% macro station_fill_sums() %}{{ return(station_hour_sums()[:10]) }}{% endmacro %}
+{% macro station_ride_sums() %}{{ return(station_hour_sums()[10:]) }}{% endmacro %}
 
 {#- The models that int_station_hours_scope says what to compute anew of. -#}
 {% macro station_hour_models() %}
-    {{ return(['int_station_hourly', 'int_station_daily', 'int_station_fill', 'kpi_network_hourly']) }}
+    {{ return(['int_station_hourly', 'int_station_daily', 'int_station_fill', 'int_network_hourly']) }}
 {% endmacro %}
 
 {#- The columns of one relation in a select list: `a.x, a.y`. -#}

@@ -7,6 +7,20 @@
     {% endfor %}
 {%- endmacro %}
 
+{#-
+    In a select list, the sums of station hours. Rides are null outside of the days on which the feed lists bikes (`is_listed`, by a join with
+    int_bikes_listed): none were seen, and none could be.
+-#}
+{% macro sums_with_known_rides(relation, is_listed) -%}
+    {{ columns_of(relation, station_fill_sums()) }},
+    {% for column in station_ride_sums() %}
+        case when {{ is_listed }} then {{ relation }}.{{ column }} end as {{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro hour_is_listed(relation) -%} {{ relation }}.hour_at >= listed.from_at and {{ relation }}.hour_at < listed.to_at {%- endmacro %}
+{% macro day_is_listed(relation) -%} {{ relation }}.date_day between listed.first_day and listed.last_day {%- endmacro %}
+
 {#- In a select list, what follows from the sums. Null where nothing was observed of it. -#}
 {% macro station_rates(relation) -%}
     {{ ratio(relation, 'bike_seconds', 'dock_seconds') }} as fill_rate,

@@ -43,6 +43,10 @@ def station_fill_sums() -> list[str]:
     return station_hour_sums()[:10]
 
 
+def station_ride_sums() -> list[str]:
+    return station_hour_sums()[10:]
+
+
 def station_hour_models() -> list[str]:
     return _list_of("station_hour_models")
 

@@ -58,13 +58,13 @@ def critical_as_of(cursor: Any, feeds: Mapping[str, Sequence[FullSnapshot]], hou
     fact = FACTS["kpi_critical_stations"]
     cursor.execute("set role velib_reader")
     found = []
-    for snapshots in feeds.values():
+    for feed, snapshots in feeds.items():
         first, middle, last = (snapshots[n].captured_at for n in (0, len(snapshots) // 2, -1))
         for as_of in (first, middle, middle + timedelta(seconds=100.5), last + timedelta(minutes=50)):
             cursor.execute(f"select {', '.join(fact.row._fields)} from mart.critical_stations(%s)", [as_of])
             rows = [fact.row(*row) for row in cursor.fetchall()]
             assert rows or as_of == first, f"nothing is critical at {as_of}: there is nothing to compare"
-            found.append(differences(fact, rows, critical_at(snapshots, hours, as_of)))
+            found.append(differences(fact, rows, critical_at(feeds, feed, hours, as_of)))
     cursor.execute("reset role")
     return found
 

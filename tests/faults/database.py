@@ -58,7 +58,7 @@ class Database:
     def mart(self) -> dict[str, list[str]]:
         """Every row of every table and view that users see, and of the incremental tables behind them.
 
-        Without fct_builds and fct_refresh: when something was built is another thing with each history.
+        Without fct_builds, fct_refresh and kpi_refresh_now: when something was built is another thing with each history.
         """
         tables = self.rows(
             """
@@ -70,7 +70,7 @@ class Database:
                 union all
                 select 'intermediate', unnest(%s)
             ) as found
-            where name not in ('fct_builds', 'fct_refresh')
+            where name not in ('fct_builds', 'fct_refresh', 'kpi_refresh_now')
             order by 1
             """,
             ["int_snapshots", "int_station_status", "int_station_attributes", "int_station_history"],

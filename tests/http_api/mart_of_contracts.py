@@ -28,6 +28,7 @@ FEEDS = ("app", "opendata")
 # Codes as they occur, and some that never should.
 STATIONS = ("1001", "16107", "31024_relais", 'it\'s "one"', "é%_\\")
 BIKES = ("00001", "08047", "b'3")
+OPEN = datetime(2200, 1, 1, tzinfo=UTC)
 _ROWS = 40
 _INTERVALS = 12
 _COMPAT = {
@@ -149,7 +150,8 @@ def _intervals(relation: Relation, chance: random.Random) -> Iterator[dict[str, 
             end = begin + timedelta(minutes=chance.randrange(5, 20))
             key = dict(zip(names, values, strict=True))
             is_last = number == _INTERVALS - 1
-            yield {**_row(relation, chance), **key, "valid_from": begin, "valid_to": "infinity" if is_last else end}
+            interval = {"valid_from": begin, "valid_to": OPEN if is_last else end, "is_current": is_last}
+            yield {**_row(relation, chance), **key, **interval}
             begin = end + timedelta(minutes=30 if number == _INTERVALS // 2 else 0)
 
 

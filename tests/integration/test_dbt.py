@@ -58,8 +58,8 @@ DAMAGES = {
     " limit 1)": "movements_chain",
     "update mart.fct_trips set trip_type = 'boomerang' where (bike_id, first_seen_at) in (select bike_id, first_seen_at"
     " from mart.fct_trips where origin_station_code <> destination_station_code limit 1)": "fct_trips_returns_return",
-    "update mart.fct_bike_locations set valid_to = 'infinity' where (bike_id, valid_from) in"
-    " (select bike_id, valid_from from mart.fct_bike_locations where valid_to < 'infinity' limit 1)": (
+    "update mart.fct_bike_locations set valid_to = '2200-01-01 00:00+00' where (bike_id, valid_from) in"
+    " (select bike_id, valid_from from mart.fct_bike_locations where not is_current limit 1)": (
         "intervals_apart_fct_bike_locations_feed__bike_id"
     ),
     "update intermediate.int_snapshots set previous_snapshot_at = previous_snapshot_at - interval '1 minute'"
@@ -68,7 +68,7 @@ DAMAGES = {
     " (select snapshot_at from intermediate.int_snapshots order by snapshot_at offset 5 limit 1)": (
         "snapshots_are_those_loaded"
     ),
-    "delete from intermediate.int_station_status where valid_to = 'infinity' and station_code ="
+    "delete from intermediate.int_station_status where valid_to = '2200-01-01 00:00+00' and station_code ="
     " (select min(station_code) from intermediate.int_stations)": "latest_counts_agree",
     "update intermediate.int_station_current set capacity = coalesce(capacity, 0) + 1 where station_code ="
     " (select max(station_code) from intermediate.int_station_current)": "stations_are_their_current_history",
@@ -78,8 +78,8 @@ DAMAGES = {
     " where ctid = (select min(ctid) from intermediate.int_trip_durations_daily)": "durations_add_up_to_days",
     "update mart.kpi_rebalancing_daily set bikes = bikes + 1"
     " where ctid = (select min(ctid) from mart.kpi_rebalancing_daily)": "moved_bikes_are_movements",
-    "update mart.kpi_network_hourly set departures = departures + 1"
-    " where ctid = (select min(ctid) from mart.kpi_network_hourly)": "station_hours_add_up",
+    "update intermediate.int_network_hourly set departures = departures + 1"
+    " where ctid = (select min(ctid) from intermediate.int_network_hourly)": "station_hours_add_up",
     "update intermediate.int_station_daily set departures_electric = departures_electric + 1, departures = departures + 1"
     " where ctid = (select min(ctid) from intermediate.int_station_daily)": "flows_are_the_rides",
     "update intermediate.int_movement_sums set movements = movements + 1"
@@ -299,7 +299,7 @@ def _assert_alerts_find_their_way(cursor: Any) -> None:
     cursor.execute(
         """
         select station_code from mart.fct_station_status
-        where valid_to = 'infinity' and bikes_available = 0 and coalesce(state, 'Operative') = 'Operative'
+        where is_current and bikes_available = 0 and coalesce(state, 'Operative') = 'Operative'
         """
     )
     empty = {code for (code,) in cursor.fetchall()}

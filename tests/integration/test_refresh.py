@@ -19,7 +19,7 @@ from ingestion.refresh import refresh_times
 pytestmark = pytest.mark.slow
 
 # One branch of the models: those that are not there do not hold a snapshot back.
-SOME = ("--select", "+int_feeds fct_refresh", "--resource-type", "model")
+SOME = ("--select", "+int_feeds fct_refresh kpi_refresh_now", "--resource-type", "model")
 
 
 def refreshes(raw: Raw) -> list[tuple[Any, ...]]:
@@ -50,7 +50,7 @@ def test_builds_write_down_what_they_made_visible(raw: Raw, folder: Path, velib_
     assert 9000 <= most <= 9060
 
     # Of the last day, for `velib status`: an archive that is loaded years later says nothing of how a live feed fares.
-    [found] = refresh_times(raw.connection, timedelta(hours=24))
+    [found] = refresh_times(raw.connection)
     assert (found.feed, found.snapshots) == ("velib_app", 2)
     assert 400 <= found.from_capture.min <= 460
     assert 1000 <= found.from_capture.max <= 1060
@@ -62,11 +62,11 @@ def test_builds_write_down_what_they_made_visible(raw: Raw, folder: Path, velib_
     load([str(folder)])
     velib_build(*SOME, "--full-refresh")
     assert [row[1:4] for row in refreshes(raw)[1:]] == [(1, late, late)]
-    [found] = refresh_times(raw.connection, timedelta(hours=24))
+    [found] = refresh_times(raw.connection)
     assert found.snapshots == 2, "the one that was written again is left out"
 
     # A warehouse of before there was this record: what it holds, nobody knows since when.
     raw.execute("drop table intermediate.refreshes cascade")
     velib_build(*SOME)
     assert refreshes(raw) == []
-    assert refresh_times(raw.connection, timedelta(hours=24)) == ()
+    assert refresh_times(raw.connection) == ()

@@ -119,7 +119,7 @@ def mart(cursor: Any) -> dict[str, set[str]]:
     """All of it but the records of when it was built."""
     cursor.execute(
         "select table_name from information_schema.tables where table_schema = 'mart'"
-        " and table_name not in ('fct_builds', 'fct_refresh')"
+        " and table_name not in ('fct_builds', 'fct_refresh', 'kpi_refresh_now')"
     )
     found = {}
     for (table,) in cursor.fetchall():

@@ -21,7 +21,7 @@ INTERMEDIATE = (
 
 
 # Not a function of the files but a record of when they were built: no two histories have the same.
-RECORDS = ("fct_builds", "fct_refresh")
+RECORDS = ("fct_builds", "fct_refresh", "kpi_refresh_now")
 RECORD_COLUMNS = {"kpi_collection_daily": ("refreshes", "refresh_seconds_mean", "refresh_seconds_p95")}
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from ingestion.formats.model import Bike
-from reference.facts import INFINITY, BikeLocationRow, TripRow
+from reference.facts import OPEN, BikeLocationRow, TripRow
 from reference.grouping import grouped
 from reference.network import PARIS, FullSnapshot
 from reference.trip_kpis import metres_of, seconds_of
@@ -75,6 +75,9 @@ class BikeHealthRow(NamedTuple):
     idle_since_at: datetime | None
     idle_days: float | None
     current_station_code: str | None
+    last_station_code: str | None
+    last_dock: str | None
+    last_since_at: datetime | None
 
 
 def bike_usage(trips: Iterable[TripRow]) -> list[BikeUsageRow]:
@@ -190,6 +193,9 @@ def bike_health(
                 idle_since_at=idle_since if is_there else None,
                 idle_days=(as_of - idle_since).total_seconds() / DAY if is_there else None,
                 current_station_code=last.open_place.station_code if last.open_place else None,
+                last_station_code=None if is_there else home.last_place.station_code,
+                last_dock=None if is_there else home.last_place.dock,
+                last_since_at=None if is_there else home.last_place.valid_from,
             )
         )
     return rows
@@ -217,7 +223,7 @@ def _seen(feeds: Mapping[str, Sequence[FullSnapshot]], locations: Sequence[BikeL
                     last_at=at,
                     status=bike.status,
                     block_cause=bike.block_cause,
-                    open_place=place if place.valid_to == INFINITY else None,
+                    open_place=place if place.valid_to == OPEN else None,
                     last_place=place,
                 )
             )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from reference.bike_kpis import BikeHealthRow, BikeUsageRow, bike_health, bike_usage
 from reference.collection import CollectionRow, collection_days
-from reference.facts import INFINITY, BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
+from reference.facts import BikeLocationRow, StationStatusRow, TripRow, bike_locations, station_status, trips
 from reference.network import FullSnapshot
 from reference.station_kpis import (
     CellRow,
@@ -104,7 +104,7 @@ FACTS = {
             DurationsRow,
             ("date_day", "feed", "bike_type", "trip_type", "from_minutes"),
             durations,
-            ("fct_trips",),
+            ("fct_trips", "kpi_collection_daily"),
         ),
         Fact(
             "kpi_routes_daily",
@@ -173,19 +173,8 @@ _DIGITS = 1e-7
 
 def mart_rows(cursor: Any, fact: Fact) -> list[Any]:
     """The table's rows, as the reference would have made them."""
-    columns = [
-        # psycopg2 cannot tell an infinite time from other values that Python has no place for.
-        "case when valid_to = 'infinity' then null else valid_to end, valid_to is null" if name == "valid_to" else name
-        for name in fact.row._fields
-    ]
-    cursor.execute(f"select {', '.join(columns)} from mart.{fact.table}")
-    if "valid_to" not in fact.row._fields:
-        return [fact.row(*values) for values in cursor.fetchall()]
-    rows = []
-    for *values, valid_to, is_null in cursor.fetchall():
-        assert not is_null, f"{fact.table}: valid_to is null in {values}"
-        rows.append(fact.row(*values, INFINITY if valid_to is None else valid_to))
-    return rows
+    cursor.execute(f"select {', '.join(fact.row._fields)} from mart.{fact.table}")
+    return [fact.row(*values) for values in cursor.fetchall()]
 
 
 def differences(fact: Fact, mart: Sequence[Any], reference: Sequence[Any], most: int = 8) -> str:

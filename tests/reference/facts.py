@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ingestion.formats.model import Bike, Status
 from reference.network import FullSnapshot, Place, is_known_not_at, place_of
 
-INFINITY = datetime.max.replace(tzinfo=UTC)
+# Where an interval ends that has not ended.
+OPEN = datetime(2200, 1, 1, tzinfo=UTC)
 GAP = timedelta(minutes=45)
 EARTH_RADIUS_M = 6_371_008.8
 
@@ -86,7 +87,7 @@ def _status_of(snapshots: Sequence[FullSnapshot], code: str) -> list[StationStat
             if status is not None:
                 current, since = status, now
         before = now
-    close(INFINITY)
+    close(OPEN)
     return rows
 
 
@@ -148,7 +149,7 @@ def _locations_of(snapshots: Sequence[FullSnapshot], bike_id: str) -> list[BikeL
         if open_row is None and bike_id in snapshot.bikes:
             station_code, bike = snapshot.bikes[bike_id]
             open_row = BikeLocationRow(
-                snapshot.feed, bike_id, station_code, bike.dock, bike.status, snapshot.captured_at, INFINITY
+                snapshot.feed, bike_id, station_code, bike.dock, bike.status, snapshot.captured_at, OPEN
             )
     if open_row is not None:
         rows.append(open_row)

@@ -1,6 +1,7 @@
 """The figures over stations: by the hour from the rows of fct_station_status and fct_trips, all others from the hours.
 
 Lengths are from the whole second in which a stretch begins to that in which it ends.
+Of rides nothing is known on days before the feed first listed a bike, and after it last did: then they are None.
 Bikes and docks of a station out of service cannot be used, so it is neither empty nor full then.
 """
 
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reference.facts import StationStatusRow, TripRow, station_status, trips
 from reference.grouping import grouped
@@ -19,6 +20,7 @@ from reference.network import PARIS, FullSnapshot
 HOUR = timedelta(hours=1)
 IN_SERVICE = ("Operative", None)
 SATURATED = Fraction(9, 10)
+RIDES = tuple(f"{end}{kind}" for end in ("departures", "arrivals") for kind in ("", "_mechanical", "_electric"))
 
 
 class HourRow(NamedTuple):
@@ -39,19 +41,19 @@ class HourRow(NamedTuple):
     full_seconds: int = 0
     saturated_seconds: int = 0
     typed_seconds: int = 0
-    departures: int = 0
-    departures_mechanical: int = 0
-    departures_electric: int = 0
-    arrivals: int = 0
-    arrivals_mechanical: int = 0
-    arrivals_electric: int = 0
+    departures: int | None = None
+    departures_mechanical: int | None = None
+    departures_electric: int | None = None
+    arrivals: int | None = None
+    arrivals_mechanical: int | None = None
+    arrivals_electric: int | None = None
     fill_rate: float | None = None
     fill_rate_min: float | None = None
     fill_rate_max: float | None = None
     empty_share: float | None = None
     saturated_minutes: float = 0.0
     bikes_electric: float | None = None
-    net_flow: int = 0
+    net_flow: int | None = None
 
 
 class DayRow(NamedTuple):
@@ -65,8 +67,8 @@ class DayRow(NamedTuple):
     observed_seconds: int
     empty_seconds: int
     saturated_seconds: int
-    departures_electric: int
-    arrivals: int
+    departures_electric: int | None
+    arrivals: int | None
     fill_rate: float | None
     fill_rate_min: float | None
     fill_rate_max: float | None
@@ -83,8 +85,8 @@ class NetworkHourRow(NamedTuple):
     observed_seconds: int
     empty_seconds: int
     mechanical_bike_seconds: int
-    departures: int
-    arrivals_electric: int
+    departures: int | None
+    arrivals_electric: int | None
 
 
 class CellRow(NamedTuple):
@@ -115,11 +117,17 @@ def station_hours(snapshots: Sequence[FullSnapshot]) -> list[HourRow]:
         if trip.is_customer_trip:
             departed[trip.origin_station_code, _hour(trip.departed_at)].append(trip)
             arrived[trip.destination_station_code, _hour(trip.arrived_at)].append(trip)
-    return [
+    rows = [
         _hour_row(
             snapshots[0].feed, code, hour_at, pieces[code, hour_at], departed[code, hour_at], arrived[code, hour_at]
         )
         for code, hour_at in sorted({*pieces, *departed, *arrived})
+    ]
+    with_bikes = [snapshot.captured_at.astimezone(PARIS).date() for snapshot in snapshots if snapshot.bikes]
+    unknown: dict[str, Any] = dict.fromkeys(("net_flow", *RIDES))
+    return [
+        row if with_bikes and with_bikes[0] <= row.date_day <= with_bikes[-1] else row._replace(**unknown)
+        for row in rows
     ]
 
 
@@ -210,7 +218,7 @@ def station_days(hours: Sequence[HourRow]) -> list[DayRow]:
     """The sums over local days."""
     rows = []
     for (feed, code, day), group in grouped(hours, lambda row: (row.feed, row.station_code, row.date_day)):
-        bikes, docks = _sum(group, "bike_seconds"), _sum(group, "dock_seconds")
+        bikes, docks = total(group, "bike_seconds"), total(group, "dock_seconds")
         rows.append(
             DayRow(
                 feed=feed,
@@ -218,11 +226,11 @@ def station_days(hours: Sequence[HourRow]) -> list[DayRow]:
                 date_day=day,
                 bike_seconds=bikes,
                 dock_seconds=docks,
-                observed_seconds=_sum(group, "observed_seconds"),
-                empty_seconds=_sum(group, "empty_seconds"),
-                saturated_seconds=_sum(group, "saturated_seconds"),
-                departures_electric=_sum(group, "departures_electric"),
-                arrivals=_sum(group, "arrivals"),
+                observed_seconds=total(group, "observed_seconds"),
+                empty_seconds=total(group, "empty_seconds"),
+                saturated_seconds=total(group, "saturated_seconds"),
+                departures_electric=total(group, "departures_electric"),
+                arrivals=total(group, "arrivals"),
                 fill_rate=_ratio(bikes, docks),
                 fill_rate_min=min((row.fill_rate_min for row in group if row.fill_rate_min is not None), default=None),
                 fill_rate_max=max((row.fill_rate_max for row in group if row.fill_rate_max is not None), default=None),
@@ -240,11 +248,11 @@ def network_hours(hours: Sequence[HourRow]) -> list[NetworkHourRow]:
             date_day=group[0].date_day,
             hour_of_day=group[0].hour_of_day,
             stations_observed=sum(row.observed_seconds > 0 for row in group),
-            observed_seconds=_sum(group, "observed_seconds"),
-            empty_seconds=_sum(group, "empty_seconds"),
-            mechanical_bike_seconds=_sum(group, "mechanical_bike_seconds"),
-            departures=_sum(group, "departures"),
-            arrivals_electric=_sum(group, "arrivals_electric"),
+            observed_seconds=total(group, "observed_seconds"),
+            empty_seconds=total(group, "empty_seconds"),
+            mechanical_bike_seconds=total(group, "mechanical_bike_seconds"),
+            departures=total(group, "departures"),
+            arrivals_electric=total(group, "arrivals_electric"),
         )
         for (feed, hour_at), group in grouped(hours, lambda row: (row.feed, row.hour_at))
     ]
@@ -263,7 +271,7 @@ def heatmap_cells(hours: Sequence[HourRow]) -> list[CellRow]:
             row.hour_of_day,
         ),
     ):
-        bikes, docks = _sum(group, "bike_seconds"), _sum(group, "dock_seconds")
+        bikes, docks = total(group, "bike_seconds"), total(group, "dock_seconds")
         rows.append(
             CellRow(
                 feed=feed,
@@ -273,16 +281,18 @@ def heatmap_cells(hours: Sequence[HourRow]) -> list[CellRow]:
                 hour_of_day=hour,
                 bike_seconds=bikes,
                 dock_seconds=docks,
-                observed_seconds=_sum(group, "observed_seconds"),
-                full_seconds=_sum(group, "full_seconds"),
+                observed_seconds=total(group, "observed_seconds"),
+                full_seconds=total(group, "full_seconds"),
                 fill_rate=_ratio(bikes, docks),
             )
         )
     return rows
 
 
-def _sum(rows: Sequence[HourRow], column: str) -> int:
-    return sum(getattr(row, column) for row in rows)
+def total(rows: Sequence[HourRow], column: str) -> Any:
+    """The sum of what is known; None where nothing is."""
+    known = [value for row in rows if (value := getattr(row, column)) is not None]
+    return sum(known) if known else None
 
 
 def _ratio(part: int, whole: int) -> float | None:

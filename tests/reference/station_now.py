@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ingestion.formats.model import Status
 from reference.facts import GAP, StationStatusRow, station_status
@@ -59,10 +59,10 @@ class CriticalRow(NamedTuple):
     empty_minutes: float
     full_minutes: float
     saturated_minutes: float
-    usual_departures: float
-    usual_arrivals: float
-    failed_departures: float
-    failed_arrivals: float
+    usual_departures: float | None
+    usual_arrivals: float | None
+    failed_departures: float | None
+    failed_arrivals: float | None
     score: float
 
 
@@ -176,29 +176,28 @@ def _since(snapshots: Sequence[FullSnapshot], code: str, holds: Callable[[Status
 
 def critical_now(feeds: Feeds, hours: Sequence[HourRow]) -> list[CriticalRow]:
     """The ten most critical stations of each feed before its newest snapshot."""
-    return [
-        row for feed, snapshots in feeds.items() for row in critical_at(snapshots, hours, feeds[feed][-1].captured_at)
-    ]
+    return [row for feed in feeds for row in critical_at(feeds, feed, hours, feeds[feed][-1].captured_at)]
 
 
 class _Hour(NamedTuple):
-    """A station's part of an hour in the window: seconds, and the rides that are usual in a second of it."""
+    """A station's part of an hour in the window: seconds, and the rides that are usual in a second of it, if that is known."""
 
     observed: int
     in_service: int
     empty: int
     full: int
     saturated: int
-    departures: Fraction
-    arrivals: Fraction
+    departures: Fraction | None
+    arrivals: Fraction | None
 
 
-def critical_at(snapshots: Sequence[FullSnapshot], hours: Sequence[HourRow], as_of: datetime) -> list[CriticalRow]:
+def critical_at(feeds: Feeds, feed: str, hours: Sequence[HourRow], as_of: datetime) -> list[CriticalRow]:
     """The ten most critical stations of one feed in the two hours before a moment."""
-    feed, begin, end = snapshots[0].feed, as_of - WINDOW, min(as_of, snapshots[-1].captured_at)
+    snapshots, attributes = feeds[feed], attributes_now(feeds)
+    begin, end = as_of - WINDOW, min(as_of, snapshots[-1].captured_at)
     usual: dict[tuple[str, object, int], list[HourRow]] = defaultdict(list)
     for row in hours:
-        if row.feed == feed:
+        if row.feed == feed and row.departures is not None:
             usual[row.station_code, row.date_day, row.hour_of_day].append(row)
     pieces: dict[str, dict[datetime, list[tuple[int, Said]]]] = defaultdict(lambda: defaultdict(list))
     for status in station_status(snapshots):
@@ -210,7 +209,13 @@ def critical_at(snapshots: Sequence[FullSnapshot], hours: Sequence[HourRow], as_
         parts = [_part(of_hour, _before(usual, code, hour_at)) for hour_at, of_hour in by_hour.items()]
         if any(part.empty or part.saturated for part in parts):
             scored.append(_critical(feed, code, begin, as_of, parts))
-    scored.sort(key=lambda row: (-row.score, row.station_code))
+
+    def order(row: CriticalRow) -> tuple[Any, ...]:
+        capacity = attributes[row.station_code].capacity if row.station_code in attributes else None
+        usual_rides = None if row.usual_departures is None else row.usual_departures + (row.usual_arrivals or 0)
+        return -row.score, *_known_first(usual_rides), *_known_first(capacity), row.station_code
+
+    scored.sort(key=order)
     return [row._replace(rank=rank) for rank, row in enumerate(scored[:MOST], start=1)]
 
 
@@ -220,23 +225,31 @@ def _before(usual: Mapping[tuple[str, object, int], list[HourRow]], code: str, h
     return [row for day in days for row in usual.get((code, day, local.hour), [])]
 
 
+def _known_first(value: float | None) -> tuple[bool, float]:
+    """For sorting: the largest first, what is not known last."""
+    return value is None, -(value or 0)
+
+
 def _part(pieces: Sequence[tuple[int, Said]], before: Sequence[HourRow]) -> _Hour:
-    seconds_before = max(sum(row.in_service_seconds for row in before), 3600)
+    seconds_before = sum(row.in_service_seconds for row in before)
+    went, came = (sum(getattr(row, name) for row in before) for name in ("departures", "arrivals"))
+    is_known = seconds_before + went + came > 0
     return _Hour(
         observed=sum(seconds for seconds, _ in pieces),
         in_service=sum(seconds for seconds, says in pieces if says.is_in_service),
         empty=sum(seconds for seconds, says in pieces if says.is_empty),
         full=sum(seconds for seconds, says in pieces if says.is_full),
         saturated=sum(seconds for seconds, says in pieces if says.is_saturated),
-        departures=Fraction(sum(row.departures for row in before), seconds_before),
-        arrivals=Fraction(sum(row.arrivals for row in before), seconds_before),
+        departures=Fraction(went, max(seconds_before, 3600)) if is_known else None,
+        arrivals=Fraction(came, max(seconds_before, 3600)) if is_known else None,
     )
 
 
 def _critical(feed: str, code: str, begin: datetime, end: datetime, parts: Sequence[_Hour]) -> CriticalRow:
     empty, full, saturated = (sum(getattr(part, name) for part in parts) for name in ("empty", "full", "saturated"))
-    failed_departures = _rounded(sum((part.departures * part.empty for part in parts), Fraction()))
-    failed_arrivals = _rounded(sum((part.arrivals * part.full for part in parts), Fraction()))
+    failed_departures = _added(part.departures * part.empty for part in parts if part.departures is not None)
+    failed_arrivals = _added(part.arrivals * part.full for part in parts if part.arrivals is not None)
+    failed = (failed_departures or 0) + (failed_arrivals or 0)
     return CriticalRow(
         feed=feed,
         rank=0,
@@ -247,12 +260,26 @@ def _critical(feed: str, code: str, begin: datetime, end: datetime, parts: Seque
         empty_minutes=empty / 60,
         full_minutes=full / 60,
         saturated_minutes=saturated / 60,
-        usual_departures=float(_rounded(sum((part.departures * part.in_service for part in parts), Fraction()))),
-        usual_arrivals=float(_rounded(sum((part.arrivals * part.in_service for part in parts), Fraction()))),
-        failed_departures=float(failed_departures),
-        failed_arrivals=float(failed_arrivals),
-        score=float(_rounded(Fraction(empty + saturated, 60) + FAILED_RIDE * (failed_departures + failed_arrivals))),
+        usual_departures=_as_float(
+            _added(part.departures * part.in_service for part in parts if part.departures is not None)
+        ),
+        usual_arrivals=_as_float(
+            _added(part.arrivals * part.in_service for part in parts if part.arrivals is not None)
+        ),
+        failed_departures=_as_float(failed_departures),
+        failed_arrivals=_as_float(failed_arrivals),
+        score=float(_rounded(Fraction(empty + saturated, 60) + FAILED_RIDE * failed)),
     )
+
+
+def _added(values: Iterable[Fraction]) -> Fraction | None:
+    """Their sum, rounded; None of none."""
+    known = list(values)
+    return _rounded(sum(known, Fraction())) if known else None
+
+
+def _as_float(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _rounded(value: Fraction) -> Fraction:

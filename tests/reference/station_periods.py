@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from reference.facts import TripRow
 from reference.grouping import grouped
 from reference.network import PARIS, FullSnapshot
-from reference.station_kpis import HourRow
+from reference.station_kpis import HourRow, total
 from reference.stations import districts
 
 SUMS = tuple(
@@ -27,11 +27,11 @@ class FlowRow(NamedTuple):
     feed: str
     station_code: str
     date_day: date
-    departures: int
-    arrivals: int
-    net_flow: int
-    net_flow_mechanical: int
-    net_flow_electric: int
+    departures: int | None
+    arrivals: int | None
+    net_flow: int | None
+    net_flow_mechanical: int | None
+    net_flow_electric: int | None
     imbalance: float | None
 
 
@@ -91,27 +91,31 @@ def by_district(period: Callable[[HourRow], Hashable]) -> Callable[[Feeds, Seque
 def _sums(hours: Sequence[HourRow], key: Callable[[HourRow], tuple[Any, ...]]) -> list[Any]:
     rows = []
     for of, group in grouped(hours, key):
-        sums = {name: sum(getattr(row, name) for row in group) for name in SUMS}
+        sums = {name: total(group, name) for name in SUMS}
         derived = (
             _ratio(sums["bike_seconds"], sums["dock_seconds"]),
             _ratio(sums["empty_seconds"], sums["in_service_seconds"]),
             sums["saturated_seconds"] / 60,
             _ratio(sums["electric_bike_seconds"], sums["typed_seconds"]),
-            sums["arrivals"] - sums["departures"],
+            _less(sums["arrivals"], sums["departures"]),
         )
         rows.append((*of, *sums.values(), *derived))
     return rows
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: int | None, whole: int | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
+def _less(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one - other
 
 
 def flows(hours: Sequence[HourRow]) -> list[FlowRow]:
     """Each station's rides of a local day, and what they left there."""
     rows = []
     for (feed, code, day), group in grouped(hours, lambda row: (row.feed, row.station_code, row.date_day)):
-        came, went = sum(row.arrivals for row in group), sum(row.departures for row in group)
+        came, went = total(group, "arrivals"), total(group, "departures")
         rows.append(
             FlowRow(
                 feed=feed,
@@ -119,10 +123,10 @@ def flows(hours: Sequence[HourRow]) -> list[FlowRow]:
                 date_day=day,
                 departures=went,
                 arrivals=came,
-                net_flow=came - went,
-                net_flow_mechanical=sum(row.arrivals_mechanical - row.departures_mechanical for row in group),
-                net_flow_electric=sum(row.arrivals_electric - row.departures_electric for row in group),
-                imbalance=_ratio(came - went, came + went),
+                net_flow=_less(came, went),
+                net_flow_mechanical=_less(total(group, "arrivals_mechanical"), total(group, "departures_mechanical")),
+                net_flow_electric=_less(total(group, "arrivals_electric"), total(group, "departures_electric")),
+                imbalance=None if came is None else _ratio(came - went, came + went),
             )
         )
     return rows

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from reference.collection import CollectionRow
 from reference.facts import TripRow
 from reference.grouping import grouped
 from reference.network import PARIS
@@ -101,13 +102,25 @@ def trips_of_days(trips: Sequence[TripRow]) -> list[TripsOfDayRow]:
     return rows
 
 
-def durations(trips: Sequence[TripRow]) -> list[DurationsRow]:
-    """The same by five minutes, up to three hours."""
+def durations(trips: Sequence[TripRow], collected: Sequence[CollectionRow]) -> list[DurationsRow]:
+    """The same by stretches as wide as the day's snapshots were apart, up to three hours."""
+    usual = {(row.feed, row.date_day): row.usual_seconds or 0 for row in collected}
+
+    def width(feed: str, day: date) -> int:
+        return next(minutes for minutes in (5, 10, 15, 20, 30, 60) if 60 * minutes >= usual[feed, day] or minutes == 60)
+
     rows = []
     for (day, feed, bike_type, trip_type, begin), group in grouped(
-        trips, lambda trip: (_day(trip), trip.feed, trip.bike_type, trip.trip_type, _begin(trip))
+        trips,
+        lambda trip: (
+            _day(trip),
+            trip.feed,
+            trip.bike_type,
+            trip.trip_type,
+            _begin(trip, width(trip.feed, _day(trip))),
+        ),
     ):
-        end = begin + 5 if begin < 180 else None
+        end = begin + width(feed, day) if begin < 180 else None
         rows.append(DurationsRow(day, feed, bike_type, trip_type, group[0].is_customer_trip, begin, end, len(group)))
     return rows
 
@@ -147,9 +160,9 @@ def seconds_of(trip: TripRow) -> int:
     return int(trip.duration_seconds)  # none is negative
 
 
-def _begin(trip: TripRow) -> int:
+def _begin(trip: TripRow, width: int) -> int:
     """The minutes with which its stretch begins."""
-    return min(int(trip.duration_seconds // 60) // 5 * 5, 180)
+    return min(int(trip.duration_seconds // 60) // width * width, 180)
 
 
 def metres_of(distance_m: float) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import xxhash
 from reference.facts import (
-    INFINITY,
+    OPEN,
     BikeLocationRow,
     StationStatusRow,
     TripRow,
@@ -173,29 +173,29 @@ def spans(rows: Sequence[StationStatusRow]) -> list[tuple[int | None, datetime, 
 
 def test_a_status_lasts_to_the_next_different_one() -> None:
     rows = statuses({0: EMPTY, 5: EMPTY, 10: FULL, 15: EMPTY})
-    assert spans(rows) == [(0, at(0), at(10)), (9, at(10), at(15)), (0, at(15), INFINITY)]
+    assert spans(rows) == [(0, at(0), at(10)), (9, at(10), at(15)), (0, at(15), OPEN)]
 
 
 def test_a_status_ends_where_its_station_is_not_listed_and_begins_anew_after_it() -> None:
     assert spans(statuses({0: EMPTY, 5: EMPTY, 10: UNLISTED, 15: UNLISTED, 20: EMPTY, 25: EMPTY})) == [
         (0, at(0), at(10)),
-        (0, at(20), INFINITY),
+        (0, at(20), OPEN),
     ]
     assert spans(statuses({0: EMPTY, 5: UNLISTED})) == [(0, at(0), at(5))]
 
 
 def test_a_status_ends_before_a_gap_and_begins_anew_after_it() -> None:
-    assert spans(statuses({0: EMPTY, 5: EMPTY, 50: EMPTY, 96: EMPTY})) == [(0, at(0), at(50)), (0, at(96), INFINITY)]
+    assert spans(statuses({0: EMPTY, 5: EMPTY, 50: EMPTY, 96: EMPTY})) == [(0, at(0), at(50)), (0, at(96), OPEN)]
 
 
 def test_a_status_first_seen_just_before_a_gap_leaves_no_row() -> None:
-    assert spans(statuses({0: EMPTY, 5: FULL, 60: FULL})) == [(0, at(0), at(5)), (9, at(60), INFINITY)]
+    assert spans(statuses({0: EMPTY, 5: FULL, 60: FULL})) == [(0, at(0), at(5)), (9, at(60), OPEN)]
 
 
 def test_a_gap_ends_a_status_also_where_the_station_is_not_listed_after_it() -> None:
     assert spans(statuses({0: EMPTY, 5: EMPTY, 60: UNLISTED, 65: EMPTY})) == [
         (0, at(0), at(5)),
-        (0, at(65), INFINITY),
+        (0, at(65), OPEN),
     ]
 
 
@@ -220,7 +220,7 @@ def test_a_location_ends_where_the_bike_is_elsewhere_or_gone() -> None:
     moves = history({0: {"A": HERE, "B": NONE}, 5: {"A": NONE, "B": HERE}, 10: {"A": NONE, "B": NONE}})
     assert places(moves) == [("A", None, at(0), at(5)), ("B", None, at(5), at(10))]
     street_then_gone = history({0: {"street": HERE, "A": NONE}, 5: {"A": NONE}, 10: {"A": HERE}})
-    assert places(street_then_gone) == [(None, None, at(0), at(5)), ("A", None, at(10), INFINITY)]
+    assert places(street_then_gone) == [(None, None, at(0), at(5)), ("A", None, at(10), OPEN)]
 
 
 def test_dock_and_status_split_a_location_and_nothing_else_does() -> None:
@@ -231,15 +231,15 @@ def test_dock_and_status_split_a_location_and_nothing_else_does() -> None:
     assert rows == [
         BikeLocationRow("f", "b", "A", "1", "disponible", at(0), at(10)),
         BikeLocationRow("f", "b", "A", "2", "disponible", at(10), at(15)),
-        BikeLocationRow("f", "b", "A", "2", "indisponible", at(15), INFINITY),
+        BikeLocationRow("f", "b", "A", "2", "indisponible", at(15), OPEN),
     ]
     rolling = history({0: {"street": [bike(latitude=48.1)]}, 5: {"street": [bike(latitude=48.2)]}})
-    assert places(rolling) == [(None, None, at(0), INFINITY)]
+    assert places(rolling) == [(None, None, at(0), OPEN)]
 
 
 def test_unobserved_stations_and_gaps_are_bridged() -> None:
     assert places(history({0: {"A": HERE}, 5: {"Z": NONE}, 90: {"Z": NONE}, 95: {"A": HERE}})) == [
-        ("A", None, at(0), INFINITY)
+        ("A", None, at(0), OPEN)
     ]
 
 
@@ -247,9 +247,9 @@ def test_a_station_listed_again_without_the_bike_ends_its_location() -> None:
     gone = history({0: {"A": HERE}, 5: {"Z": NONE}, 10: {"A": NONE}})
     assert places(gone) == [("A", None, at(0), at(10))]
     seen_before = history({0: {"A": HERE}, 5: {"Z": HERE}, 10: {"A": NONE, "Z": HERE}})
-    assert places(seen_before) == [("A", None, at(0), at(5)), ("Z", None, at(5), INFINITY)]
+    assert places(seen_before) == [("A", None, at(0), at(5)), ("Z", None, at(5), OPEN)]
     docked_anew = history({0: {"A": [bike(dock="1")]}, 5: {"Z": NONE}, 10: {"A": [bike(dock="2")]}})
-    assert places(docked_anew) == [("A", "1", at(0), at(10)), ("A", "2", at(10), INFINITY)]
+    assert places(docked_anew) == [("A", "1", at(0), at(10)), ("A", "2", at(10), OPEN)]
 
 
 # --- trips: the movement and its brackets ----------------------------------------------------------------------------

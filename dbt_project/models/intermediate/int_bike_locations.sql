@@ -10,7 +10,7 @@
     },
     indexes=[{'columns': ['bike_id', 'valid_from']}],
     post_hook=[
-        "{{ partial_index('current', 'station_code, feed', \"valid_to = 'infinity'\") }}",
+        "{{ partial_index('current', 'station_code, feed', 'valid_to = ' ~ forever()) }}",
         "{{ through_scope('int_bike_locations_scope') }}",
         "{{ analyze_when_new() }}",
     ],

@@ -11,6 +11,7 @@
         "{{ partial_index('after_gap', 'feed, snapshot_at', 'is_after_gap') }}",
         "{{ partial_index('local_time', '(' ~ local_time('snapshot_at') ~ ')', 'true') }}",
         "{{ partial_index('second', '(' ~ epoch_seconds('snapshot_at') ~ ')', 'true') }}",
+        "{{ partial_index('with_bikes', 'feed, snapshot_at', 'bike_count > 0') }}",
         "{{ through_snapshots() }}",
         "{{ analyze_when_new() }}",
     ],

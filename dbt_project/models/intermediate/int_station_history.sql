@@ -10,7 +10,7 @@
     },
     indexes=[{'columns': ['station_code', 'valid_from'], 'unique': true}],
     post_hook=[
-        "{{ partial_index('current', 'station_code', \"valid_to = 'infinity'\") }}",
+        "{{ partial_index('current', 'station_code', 'valid_to = ' ~ forever()) }}",
         "{{ through_scope('int_station_history_scope') }}",
         "{{ analyze_when_new() }}",
     ],

@@ -116,7 +116,7 @@ select
     {% for column in station_fill_sums()[4:] %}
         cast(coalesce(observed_hours.{{ column }}, 0) as smallint) as {{ column }},
     {% endfor %}
-    {% for column in station_hour_sums()[10:] %}
+    {% for column in station_ride_sums() %}
         cast(coalesce(hours_with_rides.{{ column }}, 0) as smallint) as {{ column }},
     {% endfor %}
     coalesce(observed_hours.feed, hours_with_rides.feed) as feed,

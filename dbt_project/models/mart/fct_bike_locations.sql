@@ -14,5 +14,6 @@ select
     locations.longitude,
     locations.valid_from,
     locations.valid_to,
+    locations.valid_to = {{ forever() }} as is_current,
     coalesce(locations.reported_again_at, locations.valid_from) as last_reported_at
 from {{ ref('int_bike_locations') }} as locations

@@ -17,6 +17,7 @@ select
     status.is_renting,
     status.is_returning,
     status.valid_from,
-    status.valid_to
+    status.valid_to,
+    status.valid_to = {{ forever() }} as is_current
 from {{ ref('int_station_status') }} as status
 where {{ states_status('status') }}

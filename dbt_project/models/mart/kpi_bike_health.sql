@@ -2,7 +2,7 @@
 -- One row a bike: what is wrong with it now, as of the newest snapshot of its feed. Of a bike that several feeds have listed
 -- the one with the newest snapshot says how it was used. Steps:
 --   1. the feed of each bike, and that feed's newest snapshot;
---   2. its last trip, through its index; since when it has been blocked; its boomerangs of the last days;
+--   2. its last trip, through its index; since when it has been blocked, or where it was last; its boomerangs of the last days;
 --   3. its speed in this month and the last, and that of all bikes of its type;
 --   4. what is wrong, and how grave that is.
 with feeds as (
@@ -81,7 +81,10 @@ bikes as (
         {{ seconds_between('dim.last_seen_at', 'home.as_of_at') }} as unseen_seconds,
         last_trips.arrived_at as last_trip_at,
         greatest(last_trips.arrived_at, dim.first_seen_at) as idle_since_at,
-        blocked.valid_from as blocked_since_at,
+        case when dim.current_since_at is null then places.station_code end as last_station_code,
+        case when dim.current_since_at is null then places.dock end as last_dock,
+        case when dim.current_since_at is null then places.valid_from end as last_since_at,
+        case when dim.current_since_at is not null then places.valid_from end as blocked_since_at,
         cast(coalesce(boomerangs.boomerangs, 0) as integer) as boomerangs,
         cast(coalesce(speeds.trips, 0) as integer) as measured_trips,
         cast(speeds.speed_kmh as double precision) as speed_kmh,
@@ -98,16 +101,18 @@ bikes as (
         limit 1
     ) as last_trips on true
     left join lateral (
-        select locations.valid_from
+        select
+            locations.station_code,
+            locations.dock,
+            locations.valid_from
         from {{ ref('int_bike_locations') }} as locations
         where
-            dim.current_status = 'indisponible'
-            and dim.current_since_at is not null
+            (dim.current_status = 'indisponible' or dim.current_since_at is null)
             and locations.bike_id = dim.bike_id
             and locations.feed = home.feed
         order by locations.valid_from desc
         limit 1
-    ) as blocked on true
+    ) as places on true
     left join boomerangs on dim.bike_id = boomerangs.bike_id and home.feed = boomerangs.feed
     left join speeds on dim.bike_id = speeds.bike_id and home.feed = speeds.feed
 ),
@@ -181,7 +186,11 @@ select
     case when named.is_there then named.idle_since_at end as idle_since_at,
     named.idle_seconds / 86400 as idle_days,
     named.current_station_code,
-    stations.name as current_station_name,
+    case when named.is_there then stations.name end as current_station_name,
+    named.last_station_code,
+    case when not named.is_there then stations.name end as last_station_name,
+    named.last_dock,
+    named.last_since_at,
     stations.latitude,
     stations.longitude,
     stations.district_code,
@@ -189,4 +198,5 @@ select
     named.current_since_at,
     named.current_battery_percent
 from named
-left join {{ ref('dim_station') }} as stations on named.current_station_code = stations.station_code
+left join {{ ref('dim_station') }} as stations
+    on coalesce(named.current_station_code, named.last_station_code) = stations.station_code

@@ -62,57 +62,24 @@ received as (
     select
         days.*,
         of_day.snapshots,
-        coalesce(
-            of_day.usual_seconds,
-            -- Of a day without two snapshots in a row, the last interval before it.
-            (
-                select earlier.gap_seconds
-                from {{ ref('int_snapshots') }} as earlier
-                where
-                    earlier.feed = days.feed
-                    and earlier.snapshot_at < days.begin_at
-                    and earlier.gap_seconds is not null
-                    and not earlier.is_after_gap
-                order by earlier.snapshot_at desc
-                limit 1
-            )
-        ) as median_seconds
+        {{ usual_interval('of_day.median_seconds') }} as usual_seconds
     from days
-    cross join lateral (
-        select
-            cast(count(*) as integer) as snapshots,
-            percentile_disc(0.5) within group (order by snapshots.gap_seconds) filter (where not snapshots.is_after_gap)
-                as usual_seconds
-        from {{ ref('int_snapshots') }} as snapshots
-        where
-            snapshots.feed = days.feed
-            and snapshots.snapshot_at >= days.begin_at
-            and snapshots.snapshot_at < days.end_at
-    ) as of_day
-),
-
--- Who collects every few minutes does so on the minute: the median of Mainz's every 15 minutes is 887 seconds on some days.
-rounded as (
-    select
-        received.*,
-        case when received.median_seconds < 300 then received.median_seconds else 60 * round(received.median_seconds / 60) end
-            as usual_seconds
-    from received
+    cross join lateral ({{ usual_seconds_of_day('days') }}) as of_day -- noqa: ST05
 ),
 
 expected as (
     select
-        rounded.*,
+        received.*,
         cast(
             round(
                 least(
-                    {{ seconds_between('greatest(rounded.begin_at, rounded.first_at)', 'rounded.end_at') }},
-                    {{ seconds_between('greatest(rounded.begin_at, rounded.first_at)', 'rounded.last_at') }}
-                    + rounded.usual_seconds
-                ) / rounded.usual_seconds
+                    {{ seconds_between('greatest(received.begin_at, received.first_at)', 'received.end_at') }},
+                    {{ seconds_between('greatest(received.begin_at, received.first_at)', 'received.last_at') }}
+                    + received.usual_seconds
+                ) / received.usual_seconds
             ) as integer
         ) as snapshots_expected
-    from rounded
+    from received
 )
 
 select

@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- Each district's local days: the sums of int_station_daily (incremental) over its stations.
+-- Each district's local days: the sums of kpi_station_daily over its stations.
 with sums as (
     select
         daily.feed,
@@ -7,7 +7,7 @@ with sums as (
         max(districts.district_name) as district_name,
         daily.date_day,
         {{ added_up('daily', station_hour_sums(), 'bigint') }}
-    from {{ ref('int_station_daily') }} as daily
+    from {{ ref('kpi_station_daily') }} as daily
     inner join {{ ref('int_station_corrected') }} as districts on daily.station_code = districts.station_code
     where districts.district_code is not null
     group by daily.feed, districts.district_code, daily.date_day

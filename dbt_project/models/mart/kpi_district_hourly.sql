@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- Each district's hours: the sums of int_station_hourly (incremental) over its stations. Day by day, so that a condition on
+-- Each district's hours: the sums of kpi_station_hourly over its stations. Day by day, so that a condition on
 -- date_day finds its hours by the index on hour_at as one on hour_at does.
 with bounds as (
     select
@@ -34,7 +34,7 @@ cross join lateral (
         hourly.hour_at,
         cast(count(*) filter (where hourly.observed_seconds > 0) as integer) as stations_observed,
         {{ added_up('hourly', station_hour_sums(), 'bigint') }}
-    from {{ ref('int_station_hourly') }} as hourly
+    from {{ ref('kpi_station_hourly') }} as hourly
     inner join {{ ref('int_station_corrected') }} as districts on hourly.station_code = districts.station_code
     where
         districts.district_code is not null

@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
--- The network's local days: the sums of kpi_network_hourly (incremental).
+-- The network's local days: the sums of kpi_network_hourly.
 {{ network_periods('day', 'hourly.date_day') }}

@@ -4,9 +4,10 @@ select
     days.feed,
     days.station_code,
     days.date_day,
-    {{ columns_of('days', station_hour_sums()) }},
+    {{ sums_with_known_rides('days', day_is_listed('days')) }},
     {{ station_rates('days') }},
     days.fill_rate_min,
     days.fill_rate_max,
-    days.arrivals - days.departures as net_flow
+    case when {{ day_is_listed('days') }} then days.arrivals - days.departures end as net_flow
 from {{ ref('int_station_daily') }} as days
+inner join {{ ref('int_bikes_listed') }} as listed on days.feed = listed.feed

@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- int_station_daily (incremental): what was ridden from and to each station on a local day, and what is left of it.
+-- kpi_station_daily: what was ridden from and to each station on a local day, and what is left of it.
 select
     days.feed,
     days.station_code,
@@ -14,4 +14,4 @@ select
     days.arrivals_mechanical - days.departures_mechanical as net_flow_mechanical,
     days.arrivals_electric - days.departures_electric as net_flow_electric,
     cast(days.arrivals - days.departures as double precision) / nullif(days.arrivals + days.departures, 0) as imbalance
-from {{ ref('int_station_daily') }} as days
+from {{ ref('kpi_station_daily') }} as days

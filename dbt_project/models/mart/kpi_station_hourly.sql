@@ -6,9 +6,10 @@ select
     hours.hour_at,
     {{ local_day('hours.hour_at') }} as date_day,
     {{ local_hour('hours.hour_at') }} as hour_of_day,
-    {{ columns_of('hours', station_hour_sums()) }},
+    {{ sums_with_known_rides('hours', hour_is_listed('hours')) }},
     {{ station_rates('hours') }},
     hours.fill_rate_min,
     hours.fill_rate_max,
-    cast(hours.arrivals - hours.departures as integer) as net_flow
+    case when {{ hour_is_listed('hours') }} then cast(hours.arrivals - hours.departures as integer) end as net_flow
 from {{ ref('int_station_hourly') }} as hours
+inner join {{ ref('int_bikes_listed') }} as listed on hours.feed = listed.feed

@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
--- Each station's local months: the sums of int_station_daily (incremental).
+-- Each station's local months: the sums of kpi_station_daily.
 {{ station_periods('month', month_of('series.date_day')) }}

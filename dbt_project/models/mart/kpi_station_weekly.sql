@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
--- Each station's local weeks: the sums of int_station_daily (incremental).
+-- Each station's local weeks: the sums of kpi_station_daily.
 {{ station_periods('week', week_of('series.date_day')) }}

@@ -1,7 +1,9 @@
 -- A row of raw.snapshots counts when the load that wrote it is complete. Of several complete ones for a feed and capture time
 -- (a late file rewrites its successor's) the last to be loaded counts; which one that is, int_snapshots settles.
 with loads as (
-    select load_id
+    select
+        load_id,
+        started_at
     from {{ source('raw', 'loads') }}
     where completed_at is not null
 ),
@@ -18,6 +20,7 @@ select
     cast(snapshots.format as text) as snapshot_format,
     cast(snapshots.file as text) as file_path,
     snapshots.file_bytes,
+    coalesce(to_timestamp(snapshots.file_modified_ns / 1e9), loads.started_at) as landed_at,
     cast(snapshots.content_hash as text) as content_hash,
     snapshots.station_count,
     snapshots.station_without_code_count,

@@ -1,4 +1,4 @@
-{#- Catches a time of which nothing is said: each interval of a key ends where its next begins, the last one at infinity. -#}
+{#- Catches a time of which nothing is said: each interval of a key ends where its next begins, the last one in 2200. -#}
 {% test intervals_without_hole(model, key) %}
     select *
     from (

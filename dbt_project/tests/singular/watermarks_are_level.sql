@@ -3,7 +3,7 @@
 -- be right and old, which no other test sees. A warning, as a build of only some models (--select) leaves the others behind
 -- with reason.
 -- depends_on: {{ ref('int_snapshots') }}, {{ ref('int_trips') }}, {{ ref('int_station_history') }}
--- depends_on: {{ ref('int_station_daily') }}, {{ ref('int_station_fill') }}, {{ ref('kpi_network_hourly') }}
+-- depends_on: {{ ref('int_station_daily') }}, {{ ref('int_station_fill') }}, {{ ref('int_network_hourly') }}
 -- depends_on: {{ ref('kpi_trips_daily') }}, {{ ref('int_routes_monthly') }}
 {% set names = [] %}
 {% if execute %}
