@@ -30,7 +30,7 @@ _MAY_BE_EMPTY = {
     "The last ten gaps",
     "Refresh",
     "Blocked, and why",
-    "Where they stand",
+    "Where they stand, or stood last",
     "The 50 bikes to look after first",
     "The 25 stations that have been empty or full longest",
     "How full the districts are, the emptiest first",
