@@ -333,5 +333,6 @@ def _assert_declared_types(cursor: Any, dbt: Dbt) -> None:
     manifest = json.loads((dbt.target / "manifest.json").read_text())
     for node in manifest["nodes"].values():
         if node["resource_type"] == "model":
-            declared = {column["name"]: column["data_type"] for column in node["columns"].values()}
+            # The catalog was asked for types without their precision.
+            declared = {column["name"]: column["data_type"].split("(")[0] for column in node["columns"].values()}
             assert declared == actual[node["schema"], node["name"]], node["name"]
