@@ -14,7 +14,7 @@ from alerting import failures
 from alerting.configuration import Rule
 from alerting.findings import Finding, Verdict
 from warehouse import advisory_lock
-from warehouse.dbt_process import BUILD_LOCK
+from warehouse.dbt_process import BUILD_LOCK, BUILDS, NEWEST_BUILD_FIRST
 from warehouse.durations import in_words
 
 # A feed that nobody named and that is silent for longer was an archive, or is no longer collected: nothing new is said of it.
@@ -44,13 +44,13 @@ where l.completed_at is null
 """
 
 # The latest build that is not under way. Plain dbt holds no lock: while somebody's dbt is connected nobody knows.
-_BUILDS = """
+_BUILDS = f"""
 select b.started_at, b.ended_at, coalesce(b.has_succeeded, false), exists (
     select from pg_stat_activity where datname = current_database() and application_name = 'dbt'
 )
-from intermediate.builds b
+from {BUILDS}
 where b.ended_at is not null or b.started_at < coalesce(%(locked_since)s::timestamptz, 'infinity')
-order by b.started_at desc limit 1
+order by {NEWEST_BUILD_FIRST} limit 1
 """
 
 

@@ -74,6 +74,22 @@ create table if not exists alerting.last_evaluation (
     evaluated_at timestamptz not null
 );
 """
+# Whoever reads the mart may see the incidents (the API shows them), and no deliveries: an error of one may quote a URL.
+_GRANTS = """
+do $$
+begin
+    if
+        exists (select from pg_roles where rolname = 'velib_reader')
+        and not has_table_privilege('velib_reader', 'alerting.incidents', 'select')
+    then
+        grant usage on schema alerting to velib_reader;
+        grant select on alerting.incidents to velib_reader;
+    end if;
+exception
+    when insufficient_privilege then null;  -- not ours to give
+end
+$$
+"""
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,7 @@ def prepare(cursor: Any, now: datetime) -> None:
     cursor.execute("select to_regclass('alerting.last_evaluation') is not null")
     if cursor.fetchone() != (True,):
         cursor.execute(_TABLES)
+    cursor.execute(_GRANTS)
     cursor.execute("select evaluated_at from alerting.last_evaluation")
     before = cursor.fetchone()
     if before is not None and before[0] > now:

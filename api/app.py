@@ -14,15 +14,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import contracts as mart
 from api import docs_page, formats, problems
+from api.beside import Stations
 from api.database import Database
+from api.encodings import Compressed
 from api.freshness import Watch
 from api.guard import Guard
+from api.heads import Heads
 from api.kept import Kept
 from api.keys import Keys, require
 from api.metrics import Metrics
 from api.observed import Observed
 from api.pipeline import Pipeline
 from api.routes import (
+    alerts,
     bikes,
     first_generation,
     health,
@@ -103,7 +107,9 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.velib = State(settings, contracts, database, watch, Kept(), keys, figures, metrics, corrections)
+    app.state.velib = State(
+        settings, contracts, database, watch, Kept(), keys, figures, Stations(database), metrics, corrections
+    )
     problems.install(app)
     reads = [Depends(require("read"))] if settings.reads_need_key else []
     for router in _routers(contracts):
@@ -119,10 +125,12 @@ def create_app(settings: Settings, contracts: mart.Contracts | None = None) -> F
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET"],
+            allow_methods=["GET", "HEAD"],
             allow_headers=["X-API-Key", "If-None-Match"],
             expose_headers=["ETag", "Link", "Retry-After"],
         )
+    app.add_middleware(Compressed)
+    app.add_middleware(Heads)
     app.add_middleware(Guard, rate=settings.rate)
     app.add_middleware(Observed, metrics=metrics)
     return app
@@ -136,6 +144,7 @@ def _routers(contracts: mart.Contracts) -> Iterator[APIRouter]:
     yield trips.router(contracts)
     yield kpis.router(contracts)
     yield pipeline.router(contracts)
+    yield alerts.router()
 
 
 def _index() -> APIRouter:

@@ -79,10 +79,12 @@ class Relation:
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    # What it is read from, where that is no table of the mart.
+    source: str | None = None
 
     @property
     def table(self) -> str:
-        return f"{SCHEMA}.{self.name}"
+        return self.source or f"{SCHEMA}.{self.name}"
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -41,9 +41,15 @@ def decode(text: str, signed: str, length: int) -> Cursor:
         found, values, begin = told
     except ValueError:
         raise _wrong("this is no cursor: take `next_cursor` from an answer as it is") from None
+    if not isinstance(found, str) or not isinstance(values, list):
+        raise _wrong("this is no cursor: take `next_cursor` from an answer as it is")
     if found != signed:
-        raise _wrong("it belongs to another query: keep filters and sorting the same, and leave it out to begin anew")
-    if not isinstance(values, list) or len(values) != length:
+        raise Problem(
+            400,
+            "the cursor belongs to another query: keep path, filters and sorting the same, or leave it out to begin anew",
+            "cursor-of-another-query",
+        )
+    if len(values) != length:
         raise _wrong("this is no cursor: take `next_cursor` from an answer as it is")
     return Cursor(values, begin)
 

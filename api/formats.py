@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from anyio import to_thread
 
 from api.contracts import Column
+from api.negotiation import weights
 from api.problems import Problem
 
 Name = Literal["json", "csv", "arrow", "parquet"]
@@ -44,7 +45,8 @@ def wanted(named: str | None, accept: str | None) -> Format:
         return FORMATS[named]
     if not accept or accept == "*/*":
         return JSON
-    for media_type in _by_weight(accept):
+    weighted = weights(accept)
+    for media_type in sorted((each for each in weighted if weighted[each]), key=lambda each: -weighted[each]):
         if media_type in ("*/*", "application/*"):
             return JSON
         if media_type == "text/*":
@@ -53,22 +55,6 @@ def wanted(named: str | None, accept: str | None) -> Format:
             if media_type == each.media_type:
                 return each
     raise Problem(406, f"there is {', '.join(each.media_type for each in FORMATS.values())}")
-
-
-def _by_weight(accept: str) -> list[str]:
-    weighted: list[tuple[float, str]] = []
-    for part in accept.split(",")[:50]:
-        media_type, *parameters = (each.strip().lower() for each in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        if weight > 0 and media_type:
-            weighted.append((weight, media_type))
-    return [media_type for _, media_type in sorted(weighted, key=lambda each: -each[0])]
 
 
 def as_json(told: Any) -> bytes:
@@ -85,20 +71,28 @@ def write(form: Format, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
 
 
 async def stream(
-    form: Format, columns: Sequence[Column], batches: AsyncIterator[Sequence[Sequence[Any]]]
+    form: Format,
+    columns: Sequence[Column],
+    batches: AsyncIterator[Sequence[Sequence[Any]]],
+    widen: Callable[[Sequence[Sequence[Any]]], Sequence[Sequence[Any]]],
 ) -> AsyncIterator[bytes]:
-    """The same, as far as it is written, batch by batch: memory holds one. Writing happens beside the event loop."""
-    sink = _Sink()
+    """The same, as far as it is written, batch by batch: memory holds one. Writing happens beside the event loop, and so does what
+    `widen` makes of the rows before."""
+    sink = Sink()
     writer = await to_thread.run_sync(_Writer, form, columns, sink)
     async for rows in batches:
-        await to_thread.run_sync(writer.add, rows)
+        await to_thread.run_sync(_add, writer, widen, rows)
         if written := sink.take():
             yield written
     await to_thread.run_sync(writer.close)
     yield sink.take()
 
 
-class _Sink(io.RawIOBase):
+def _add(writer: "_Writer", widen: Callable[[Any], Any], rows: Sequence[Sequence[Any]]) -> None:
+    writer.add(widen(rows))
+
+
+class Sink(io.RawIOBase):
     """A file that gives away what was written to it."""
 
     def __init__(self) -> None:

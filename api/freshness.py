@@ -20,7 +20,7 @@ _LONGEST = 60
 # And so long that it could not be found out: those who waited for the answer do not each wait for another.
 _FAILED_SECONDS = 0.5
 
-_BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by started_at desc limit 2"
+_BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by build_number desc limit 2"
 _CORRECTIONS = "select count(*), count(undone_at) from mart.fct_corrections"
 # From feed to feed through the index: reading all snapshots of a year for their feeds would take longer than any answer.
 _FEEDS = """
@@ -66,9 +66,6 @@ class Freshness:
     def feed_names(self) -> list[str]:
         return [feed.name for feed in self.feeds]
 
-    def etag(self, variant: str) -> str | None:
-        return f'"{self.token}-{variant}"' if self.token else None
-
     def headers(self, variant: str, is_private: bool) -> dict[str, str]:
         """What caches go by. The next build is due when one like the last has passed."""
         scope = "private" if is_private else "public"
@@ -81,6 +78,10 @@ class Freshness:
             "last-modified": format_datetime(self.built_at.astimezone(UTC), usegmt=True),
             "cache-control": f"{scope}, max-age={seconds}, must-revalidate",
         }
+
+
+# Of what changes without a build: nothing is promised.
+NOT_OF_BUILDS = Freshness(None, (), None, None)
 
 
 class Watch:

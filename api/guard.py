@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.keys import HEADER
 from api.problems import MEDIA_TYPE, Problem, body_of
 
 LONGEST_URL = 8_000
@@ -25,6 +26,7 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_KEY = HEADER.lower().encode()
 _POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 
@@ -58,18 +60,32 @@ def client_of(scope: MutableMapping[str, Any]) -> str:
     return host
 
 
-def secured(send: Send) -> Send:
-    """Sends, and puts the security headers on every answer. A page that needs a policy of its own has one."""
+def secured(scope: Scope, send: Send) -> Send:
+    """Sends, and puts the security headers on every answer. A page that needs a policy of its own has one.
+
+    Whoever gives a key is answered for itself: no shared cache may keep that (RFC 9111, 3.5, has it so for Authorization).
+    Without a key there is only what everybody may see, or an error, which nobody keeps.
+    """
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [*message["headers"], *_HEADERS]
             if not any(name == b"content-security-policy" for name, _ in headers):
                 headers.append((b"content-security-policy", _POLICY))
+            if any(name == _KEY for name, _ in scope["headers"]):
+                headers = _private(headers)
             message = {**message, "headers": headers}
         await send(message)
 
     return sent
+
+
+def _private(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    told = [value for name, value in headers if name == b"cache-control"]
+    if told and (b"private" in told[0] or b"no-store" in told[0]):
+        return headers
+    kept = told[0].replace(b"public", b"private") if told and b"public" in told[0] else b"private, no-store"
+    return [*(each for each in headers if each[0] != b"cache-control"), (b"cache-control", kept)]
 
 
 class Guard:
@@ -85,10 +101,19 @@ class Guard:
             return
 
         problem = self._problem(scope)
+        if problem is None and any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            message = await _whole(receive)
+            if (
+                message["type"] != "http.request"
+            ):  # its client has left in the middle: there is nothing to do, and nobody to tell
+                return
+            if len(message["body"]) > LARGEST_BODY:
+                problem = _too_large()
+            receive = _again(message, receive)
         if problem is not None:
             await refuse(problem, scope, send)
             return
-        await self._app(scope, _bounded(receive), send)
+        await self._app(scope, receive, send)
 
     def _problem(self, scope: Scope) -> Problem | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST_URL:
@@ -96,6 +121,10 @@ class Guard:
         for name, value in scope["headers"]:
             if name == b"content-length" and (not value.isdigit() or int(value[:20]) > LARGEST_BODY):
                 return _too_large()
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            return Problem(
+                400, "a body has a length or comes in chunks: a proxy before this may have taken it for another"
+            )
         if self._rates is not None and scope["path"] != "/health":
             wait = self._rates.wait(client_of(scope), time.monotonic())
             if wait:
@@ -105,20 +134,28 @@ class Guard:
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
-    """A body whose length nobody has said is read no further than the limit."""
-    read = 0
-
-    async def counted() -> Message:
-        nonlocal read
+async def _whole(receive: Receive) -> Message:
+    """A body whose length nobody has said, as far as it may go: read here, since the application cannot refuse it on the way."""
+    body = b""
+    while True:
         message = await receive()
-        if message["type"] == "http.request":
-            read += len(message.get("body", b""))
-            if read > LARGEST_BODY:
-                raise _too_large()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body", False) or len(body) > LARGEST_BODY:
+            return {**message, "body": body, "more_body": False}
+
+
+def _again(message: Message, receive: Receive) -> Receive:
+    """What was read, and then what still comes: that the client has left."""
+    is_told = False
+
+    async def received() -> Message:
+        nonlocal is_told
+        if is_told:
+            return await receive()
+        is_told = True
         return message
 
-    return counted
+    return received
 
 
 def _too_large() -> Problem:

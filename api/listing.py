@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from api import cursors, formats
 from api.answers import answer
+from api.beside import Beside, widened, with_columns
 from api.contracts import Column, Relation
-from api.freshness import Freshness
+from api.freshness import NOT_OF_BUILDS, Freshness
 from api.problems import unusable
 from api.query import FILTER_PATTERN, Conditions, Order, select, sorting, values_at
 from api.state import State, state_of
@@ -60,13 +61,22 @@ class Listing:
     default_order: tuple[Order, ...]
     time: Time | None = None
     fixed: tuple[str, ...] = ()
-    search: str | None = None
+    # `q`: stations by a part of their name.
+    is_searched: bool = False
+    beside: tuple[Beside, ...] = ()
+    # What a build does not decide is asked for each time, and kept by nobody.
+    is_of_builds: bool = True
     # Where a period is no must: sorting by anything but time then is of a whole relation, and of a large one nobody waits for it.
     sorts_whole: bool = True
     _parameters: type[BaseModel] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_parameters", _parameters(self))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Those of an answer: the relation's, and what stands beside them."""
+        return with_columns(self.relation.columns, self.beside)
 
     @property
     def parameters(self) -> Any:
@@ -94,10 +104,13 @@ def _parameters(listing: Listing) -> type[BaseModel]:
                 list[Text],
                 Field(default=[], max_length=50, description=f"{column.description} Given several times: any of them."),
             )
-    if listing.search:
+    if listing.is_searched:
         fields["q"] = (
             Text | None,
-            Field(default=None, description=f"Only where `{listing.search}` contains this, in either case."),
+            Field(
+                default=None,
+                description="Only stations whose `name` has each word of this somewhere in it, whatever its accents and case.",
+            ),
         )
     if time is not None:
         kind = Day if time.is_day else Moment
@@ -165,10 +178,13 @@ async def page(request: Request, listing: Listing, given: Any, fixed: dict[str, 
     form = formats.wanted(given.format, request.headers.get("accept"))
     if form is formats.JSON and given.limit > LARGEST_PAGE:
         raise unusable("limit", f"at most {LARGEST_PAGE} in JSON: ask for csv, arrow or parquet, or follow next_cursor")
-    freshness = await state.watch.now()
-    asked = _asked(listing, given, freshness, fixed or {})
+    freshness = await state.watch.now() if listing.is_of_builds else NOT_OF_BUILDS
+    found = None
+    if listing.is_searched and given.q is not None:
+        found = (await state.stations.names.of(freshness)).find(given.q)
+    asked = _asked(listing, given, freshness, fixed or {}, found)
     if given.limit > LARGEST_PAGE:
-        return await _stream(request, state, form, asked, given.limit, freshness)
+        return await _stream(request, state, form, listing, asked, given.limit, freshness)
 
     async def body() -> tuple[bytes, dict[str, str]]:
         rows = await state.database.fetch(f"{asked.query} limit {given.limit + 1:d}", *asked.conditions.values)
@@ -176,9 +192,16 @@ async def page(request: Request, listing: Listing, given: Any, fixed: dict[str, 
         rows = rows[: given.limit]
         following = asked.cursor_after(rows[-1]) if more else None
         headers = _link(request, following)
+        told_rows: Sequence[Any] = rows
+        if listing.beside:
+            told_rows = (await widened(state.stations, freshness, asked.columns, listing.beside))(rows)
         if form is not formats.JSON:
-            return formats.write(form, asked.columns, rows), headers
-        told: dict[str, Any] = {"data": [dict(row) for row in rows], "next_cursor": following}
+            return formats.write(form, listing.columns, told_rows), headers
+        names = [column.name for column in listing.columns]
+        told: dict[str, Any] = {
+            "data": [dict(zip(names, row, strict=True)) for row in told_rows],
+            "next_cursor": following,
+        }
         if asked.period is not None:
             told["period"] = {"begin": asked.period[0], "end": asked.period[1]}
         return formats.as_json(told), headers
@@ -207,7 +230,10 @@ class _Asked:
         return cursors.encode(cursors.Cursor(values, self.begin_by_default), self.signed)
 
 
-def _asked(listing: Listing, given: Any, freshness: Freshness, fixed: dict[str, Any]) -> _Asked:
+def _asked(
+    listing: Listing, given: Any, freshness: Freshness, fixed: dict[str, Any], found: list[str] | None = None
+) -> _Asked:
+    """`found`: the stations that were searched for."""
     relation, conditions = listing.relation, Conditions()
     order = sorting(relation, given.sort, listing.default_order)
     signed = cursors.signature(
@@ -229,8 +255,8 @@ def _asked(listing: Listing, given: Any, freshness: Freshness, fixed: dict[str, 
             except ValidationError:
                 raise unusable(column.name, "this is no UUID") from None
         conditions.any_of(column, wanted if isinstance(wanted, list) else [wanted])
-    if listing.search and given.q is not None:
-        conditions.contains(relation[listing.search], given.q)
+    if found is not None:
+        conditions.any_of(relation["station_code"], found)
     for expression in given.filter:
         conditions.expression(relation, expression)
     period, begin_by_default = None, None
@@ -326,9 +352,16 @@ def _link(request: Request, following: str | None) -> dict[str, str]:
 
 
 async def _stream(
-    request: Request, state: State, form: formats.Format, asked: _Asked, limit: int, freshness: Freshness
+    request: Request,
+    state: State,
+    form: formats.Format,
+    listing: Listing,
+    asked: _Asked,
+    limit: int,
+    freshness: Freshness,
 ) -> Response:
     """Many rows, batch by batch, out of one state of the database. Where they end is found first: a header cannot come last."""
+    widen = await widened(state.stations, freshness, asked.columns, listing.beside)
     stack = contextlib.AsyncExitStack()
     reading = await stack.enter_async_context(state.database.reading())
     try:
@@ -350,7 +383,7 @@ async def _stream(
         **_link(request, following),
         "vary": "Accept",
     }
-    written = formats.stream(form, asked.columns, rows())
+    written = formats.stream(form, listing.columns, rows(), widen)
     return _Streamed(stack, written, headers={**headers, "content-type": form.header})
 
 

@@ -1,5 +1,6 @@
 """What answers look like: Pydantic models, made of the contracts for what is a relation of the mart, written out for the rest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -19,8 +20,9 @@ def field_of(column: Column) -> tuple[Any, Any]:
     return annotation, Field(description=description)
 
 
-def row_model(name: str, relation: Relation) -> type[BaseModel]:
-    fields: dict[str, Any] = {column.name: field_of(column) for column in relation.columns}
+def row_model(name: str, relation: Relation, columns: Sequence[Column] | None = None) -> type[BaseModel]:
+    """`columns`: where more than the relation's own are answered."""
+    fields: dict[str, Any] = {column.name: field_of(column) for column in columns or relation.columns}
     return create_model(name, __config__=_STRICT, __doc__=relation.description, **fields)
 
 

@@ -22,7 +22,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, sent = 0, secured(send)
+        status, sent = 0, secured(scope, send)
 
         async def noted(message: Message) -> None:
             nonlocal status

@@ -59,9 +59,7 @@ select
     count(*) filter (where started_at > now() - $1::interval and not has_succeeded) as failed
 from mart.fct_builds
 """
-_LAST_BUILD = (
-    "select started_at, ended_at, has_succeeded, duration_seconds from mart.fct_builds order by started_at desc limit 1"
-)
+_LAST_BUILD = "select started_at, ended_at, has_succeeded, duration_seconds from mart.fct_builds order by build_number desc limit 1"
 
 
 @dataclass(frozen=True)

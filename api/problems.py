@@ -21,6 +21,7 @@ _TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
     414: "URI Too Long",
@@ -114,6 +115,7 @@ def of_database(error: Exception) -> Problem | None:
         error,
         asyncpg.UndefinedTableError
         | asyncpg.UndefinedColumnError
+        | asyncpg.UndefinedFunctionError
         | asyncpg.InvalidSchemaNameError
         | asyncpg.InsufficientPrivilegeError,
     ):
@@ -139,7 +141,10 @@ def install(app: FastAPI) -> None:
 
     def told(request: Request, problem: Problem) -> Response:
         return Response(
-            body_of(problem, request.url.path), problem.status, headers=problem.headers, media_type=MEDIA_TYPE
+            body_of(problem, request.url.path),
+            problem.status,
+            headers={"cache-control": "no-store", **problem.headers},
+            media_type=MEDIA_TYPE,
         )
 
     @app.exception_handler(Problem)
@@ -150,7 +155,10 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         detail = {404: "there is nothing at this path: /docs lists all", 405: "this path knows other methods"}
         said = detail.get(error.status_code, str(error.detail))
-        return told(request, Problem(error.status_code, said, headers=error.headers))
+        headers = dict(error.headers or {})
+        if headers.get("Allow", "").split(", ")[0] == "GET":  # api/heads.py
+            headers["Allow"] = ", ".join(["GET", "HEAD", *headers["Allow"].split(", ")[1:]])
+        return told(request, Problem(error.status_code, said, headers=headers))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -181,7 +189,7 @@ def _wrong(location: Sequence[int | str], message: str) -> WrongValue:
 # What the OpenAPI document says of errors: those that any endpoint may answer with.
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     texts = {
-        400: "What has to be said for this is missing.",
+        400: "What has to be said for this is missing, or the cursor is another query's.",
         401: "No API key, or not one that is known.",
         403: "The API key has not the scope that this needs.",
         404: "There is no such thing.",

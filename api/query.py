@@ -51,10 +51,6 @@ class Conditions:
         else:
             self.add(f"{column.name} = any({self.bind(list(values), column.data_type + '[]')})")
 
-    def contains(self, column: Column, text: str) -> None:
-        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        self.add(f"{column.name} ilike {self.bind(f'%{escaped}%', 'text')}")
-
     def expression(self, relation: Relation, text: str) -> None:
         """`column.operator.value`, as the parameter `filter` has it."""
         name, operator, *rest = text.split(".", 2)

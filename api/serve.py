@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 _LARGEST_HEAD = 32 * 1024
-_MOST_CONNECTIONS = 1_000
+# Each connection is an open file, and so are those that were accepted and are about to be closed.
+_OPEN_FILES = 8_192
 
 
 def serve(host: str, port: int) -> None:
@@ -26,14 +27,27 @@ def serve(host: str, port: int) -> None:
         listening = socket.create_server((host, port), backlog=512)
     except OSError as error:
         raise VelibError(f"cannot listen on {host}, port {port}: {error.strerror}; give another --port") from error
+    _allow_open_files()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     application = create_app(settings)
     click.echo(f"the API is at http://{host}:{port}, its documentation at http://{host}:{port}/docs; Ctrl-C ends it")
     uvicorn.Server(configuration(application, settings)).run(sockets=[listening])
 
 
+def _allow_open_files() -> None:
+    """As many as we want, or may: 1,024, as is usual, are too few for a thousand connections and the database's."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def configuration(application: FastAPI, settings: api_settings.Settings) -> "uvicorn.Config":
     import uvicorn
+
+    from api import connections
 
     return uvicorn.Config(
         application,
@@ -41,9 +55,9 @@ def configuration(application: FastAPI, settings: api_settings.Settings) -> "uvi
         access_log=False,  # /metrics counts; a reverse proxy logs
         server_header=False,
         # h11 and not httptools: it bounds what a client may send before its request is whole.
-        http="h11",
+        http=connections.of(settings.client_connections, settings.trusted_proxies),
+        ws="none",
         h11_max_incomplete_event_size=_LARGEST_HEAD,
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
         # Who asks is who connects, unless a proxy of ours says otherwise: else anyone could be anyone to the limit of rate.

@@ -15,6 +15,7 @@ KEYS_FILE = "VELIB_API_KEYS_FILE"
 READS_NEED_KEY = "VELIB_API_READS_NEED_KEY"
 CORS_ORIGINS = "VELIB_API_CORS_ORIGINS"
 RATE = "VELIB_API_RATE"
+CLIENT_CONNECTIONS = "VELIB_API_CLIENT_CONNECTIONS"
 CONNECTIONS = "VELIB_API_CONNECTIONS"
 STATEMENT_SECONDS = "VELIB_API_STATEMENT_SECONDS"
 FRESH_MINUTES = "VELIB_API_FRESH_MINUTES"
@@ -35,6 +36,8 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     # Requests a second and client, over a minute's average no more; 0 is no limit.
     rate: float = 100
+    # Connections of one client; 0 is no limit. Who has so many loses its idle ones.
+    client_connections: int = 100
     connections: int = 8
     statement_seconds: float = 5
     # /ready says no when the newest snapshot is older; None: an archive is never too old.
@@ -52,6 +55,7 @@ def from_environment() -> Settings:
         reads_need_key=_switch(READS_NEED_KEY),
         cors_origins=tuple(origin.strip() for origin in os.environ.get(CORS_ORIGINS, "").split(",") if origin.strip()),
         rate=_number(RATE, Settings.rate),
+        client_connections=int(_number(CLIENT_CONNECTIONS, Settings.client_connections)),
         connections=max(1, int(_number(CONNECTIONS, Settings.connections))),
         statement_seconds=max(0.1, _number(STATEMENT_SECONDS, Settings.statement_seconds)),
         fresh_seconds=fresh_minutes * 60 or None,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from api.beside import Stations
 from api.contracts import Contracts
 from api.database import Database
 from api.freshness import Watch
@@ -23,6 +24,7 @@ class State:
     kept: Kept
     keys: Keys
     pipeline: Pipeline
+    stations: Stations
     metrics: Metrics
     # As whom corrections are written; None where nobody makes any.
     corrections: Database | None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion import catalog, raw_schema
 from warehouse import advisory_lock, settings
-from warehouse.dbt_process import BUILD_LOCK
+from warehouse.dbt_process import BUILD_LOCK, BUILDS, NEWEST_BUILD_FIRST
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -170,14 +170,14 @@ where l.completed_at is not null and s.change_set_id > (
 """
 
 # A build under the lock is under way when the session that holds it was there before. Plain dbt holds none: nobody knows.
-_LAST_BUILD = """
+_LAST_BUILD = f"""
 select
-    started_at,
-    ended_at,
-    coalesce(has_succeeded, false),
-    ended_at is null and started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity')
-from intermediate.builds
-order by started_at desc
+    b.started_at,
+    b.ended_at,
+    coalesce(b.has_succeeded, false),
+    b.ended_at is null and b.started_at >= coalesce(%(locked_since)s::timestamptz, 'infinity')
+from {BUILDS}
+order by {NEWEST_BUILD_FIRST}
 limit 1
 """
 

@@ -39,6 +39,15 @@ if TYPE_CHECKING:
 
 # Our number of PostgreSQL's advisory locks. dbt_project/macros/guards.sql has it too.
 BUILD_LOCK = 0x7E11B_B11D
+# The builds that were written down (dbt_project/macros/builds.sql), as `b`, and which of them is the newest: the clock may have
+# been wrong. A database that was built before they had numbers has no such column: then the name means the outer one, a null.
+BUILDS = """
+    (select null::bigint as build_number) as without_numbers
+    cross join lateral (
+        select started_at, ended_at, has_succeeded, build_number from intermediate.builds
+    ) as b
+"""
+NEWEST_BUILD_FIRST = "b.build_number desc nulls last, b.started_at desc"
 # By this the macros know that the lock's holder is their own process: its backend's pid.
 HOLDER = "VELIB_BUILD_LOCK_HOLDER"
 WAITING = "waiting for another build to end …"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api import beside
 from api.contracts import Contracts
 from api.listing import Listing, Time
 from api.models import row_model
@@ -19,11 +20,12 @@ EXISTS: listed.Exists = ("select 1 from mart.dim_bike where bike_id = $1", "no b
 def router(contracts: Contracts) -> APIRouter:
     found = APIRouter(tags=["bikes"])
     bikes, locations = contracts["dim_bike"], contracts["fct_bike_locations"]
-    bike_model = row_model("Bike", bikes)
+    where = (beside.name("current_station_code"),)
+    bike_model = row_model("Bike", bikes, beside.with_columns(bikes.columns, where))
     listed.add(
         found,
         "/v1/bikes",
-        Listing(bikes, (Order(bikes["bike_id"]),)),
+        Listing(bikes, (Order(bikes["bike_id"]),), beside=where),
         "Bikes",
         "Bikes, as they were last seen",
         bike_model,
@@ -40,7 +42,7 @@ def router(contracts: Contracts) -> APIRouter:
     async def one(
         request: Request, bike_id: Annotated[Text, Path(description="The bike's id.", examples=["08047"])]
     ) -> Response:
-        return await listed.one_row(request, bikes, "bike_id", bike_id, EXISTS[1])
+        return await listed.one_row(request, bikes, "bike_id", bike_id, EXISTS[1], where)
 
     listed.add(
         found,
@@ -58,6 +60,7 @@ def router(contracts: Contracts) -> APIRouter:
             (Order(locations["valid_from"], True), Order(locations["feed"], True)),
             Time(locations["valid_from"], most_days_of_one=3_660, end=locations["valid_to"]),
             fixed=("bike_id",),
+            beside=(beside.name("station_code"),),
         ),
         "BikeLocations",
         "Where a bike was over time: an interval for each place, dock and status, the newest first",

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from api.answers import answer
+from api.beside import Beside, widened, with_columns
 from api.contracts import Relation
 from api.formats import FORMATS, JSON, as_json
 from api.listing import Listing, page
@@ -43,12 +44,16 @@ def add(
     summary: str,
     row: type[BaseModel] | None = None,
     exists: Mapping[str, Exists] | None = None,
+    endpoint: Callable[..., Any] | None = None,
 ) -> None:
-    """An endpoint for `listing`. `name` names its page and operation; `exists`: how to see that a fixed column's value is one."""
-    answered = page_model(f"{name}Page", row or row_model(name, listing.relation), listing.time is not None)
+    """An endpoint for `listing`. `name` names its page and operation; `exists`: how to see that a fixed column's value is one;
+    `endpoint` where more has to be done than to answer with a page."""
+    answered = page_model(
+        f"{name}Page", row or row_model(name, listing.relation, listing.columns), listing.time is not None
+    )
     router.add_api_route(
         path,
-        _endpoint(listing, exists or {}),
+        endpoint or _endpoint(listing, exists or {}),
         name=name,
         operation_id=name,
         summary=summary,
@@ -59,6 +64,7 @@ def add(
             **rows_in_all_formats(),
             **_with_json(answered),
             **ERRORS,
+            **documented(400),
             **(documented(404) if listing.fixed else {}),
         },
     )
@@ -97,7 +103,9 @@ async def require_row(request: Request, exists: Exists, value: str) -> None:
         raise not_found(message)
 
 
-async def one_row(request: Request, relation: Relation, column: str, value: str, missing: str) -> Response:
+async def one_row(
+    request: Request, relation: Relation, column: str, value: str, missing: str, beside: tuple[Beside, ...] = ()
+) -> Response:
     """The row of a relation with this key, as JSON; 404 where there is none."""
     state = state_of(request)
     freshness = await state.watch.now()
@@ -107,6 +115,9 @@ async def one_row(request: Request, relation: Relation, column: str, value: str,
         rows = await state.database.fetch(f"select {names} from {relation.table} where {column} = $1::text", value)
         if not rows:
             raise not_found(missing)
-        return as_json(dict(rows[0])), {}
+        [row] = (await widened(state.stations, freshness, relation.columns, beside))(rows[:1])
+        return as_json(
+            {each.name: told for each, told in zip(with_columns(relation.columns, beside), row, strict=True)}
+        ), {}
 
     return await answer(request, state, freshness, JSON, body)

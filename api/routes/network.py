@@ -1,19 +1,21 @@
 """The whole network at a moment."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, create_model
 
 from api import formats
 from api.answers import answer
+from api.beside import STATUS_AT
 from api.contracts import Column, Contracts, ended
-from api.freshness import Freshness
 from api.models import field_of
+from api.problems import unusable
 from api.routes import listed
-from api.routes.stations import STATUS_AT, STATUS_COLUMNS, AtParameters
-from api.state import State, state_of
-from api.values import Moment
+from api.routes.stations import STATUS_COLUMNS, AtParameters
+from api.state import state_of
+from api.values import Moment, Text
 
 _STATION_COLUMNS = ("station_code", "name", "latitude", "longitude", "capacity", "district_code", "district_name")
 _NETWORK = f"""
@@ -29,44 +31,73 @@ order by station.station_code, status.feed
 
 
 class NetworkParameters(AtParameters):
+    bbox: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None,
+        description="Only stations within `west,south,east,north`, in degrees; from 170 to -170 is across the date line.",
+        examples=["2.33,48.85,2.37,48.87"],
+    )
+    feed: list[Text] = Field(
+        default=[], max_length=50, description="Only what this feed says. Given several times: any of them."
+    )
+    fields: Annotated[str, Field(max_length=500, pattern=r"^[a-z_]+(,[a-z_]+)*$")] | None = Field(
+        default=None,
+        description="Only these columns, with commas between; each row then has no others.",
+        examples=["station_code,bikes_available"],
+    )
     format: formats.Name | None = Field(
         default=None, description="json, csv, arrow or parquet; goes before the header Accept."
     )
 
 
-class _Pairs:
-    """Which feed ever stated a status of which station. With one feed any of its stations may be asked for; with several, asking a
-    feed for a station that it does not know would go through all that the others said of it."""
+class Box(NamedTuple):
+    """West, south, east, north."""
 
-    def __init__(self) -> None:
-        self._token, self._pairs = "", ([], [])  # type: tuple[str, tuple[list[str], list[str]]]
+    west: float
+    south: float
+    east: float
+    north: float
 
-    async def of(self, state: State, freshness: Freshness) -> tuple[list[str], list[str]]:
-        if freshness.token is not None and freshness.token == self._token:
-            return self._pairs
-        if len(freshness.feeds) == 1:
-            query = "select $1::text[] as feeds, array_agg(station_code) as codes from mart.dim_station"
-        else:
-            query = (
-                "select array_agg(feed) as feeds, array_agg(station_code) as codes from mart.kpi_station_now"
-                " where feed = any($1::text[])"
-            )
-        [row] = await state.database.fetch(query, freshness.feed_names)
-        codes = row["codes"] or []
-        feeds = row["feeds"] * len(codes) if len(freshness.feeds) == 1 else row["feeds"] or []
-        self._token, self._pairs = freshness.token or "", (feeds, codes)
-        return self._pairs
+    def has(self, latitude: float | None, longitude: float | None) -> bool:
+        if latitude is None or longitude is None or not self.south <= latitude <= self.north:
+            return False
+        if self.west <= self.east:
+            return self.west <= longitude <= self.east
+        return longitude >= self.west or longitude <= self.east
+
+
+def _box(text: str | None) -> Box | None:
+    if text is None:
+        return None
+    try:
+        box = Box(*(float(each) for each in text.split(",")))
+    except (ValueError, TypeError):
+        raise unusable("bbox", "four numbers with commas between: west,south,east,north") from None
+    # What is no number compares with nothing.
+    if not (all(-180 <= each <= 180 for each in (box.west, box.east)) and -90 <= box.south <= box.north <= 90):
+        raise unusable("bbox", "west,south,east,north in degrees, the south not north of the north")
+    return box
+
+
+def _chosen(columns: tuple[Column, ...], fields: str | None) -> tuple[Column, ...]:
+    if fields is None:
+        return columns
+    by_name = {column.name: column for column in columns}
+    named = dict.fromkeys(fields.split(","))
+    for name in named:
+        if name not in by_name:
+            raise unusable("fields", f"there is no column {name[:60]!r} here: {', '.join(by_name)}")
+    return tuple(by_name[name] for name in named)
 
 
 def router(contracts: Contracts) -> APIRouter:
     found = APIRouter(tags=["network"])
-    pairs = _Pairs()
     stations, status = contracts["dim_station"], contracts["fct_station_status"]
     columns: tuple[Column, ...] = (
         *(stations[name] for name in _STATION_COLUMNS),
         *(status[name] for name in STATUS_COLUMNS),
     )
-    fields: dict[str, Any] = {column.name: field_of(column) for column in columns}
+    # None has to be there: `fields` may leave each of them out.
+    fields: dict[str, Any] = {column.name: _optional(*field_of(column)) for column in columns}
     strict = ConfigDict(extra="forbid")
     row = create_model("NetworkStation", __config__=strict, **fields)
     network_model = create_model(
@@ -90,14 +121,28 @@ def router(contracts: Contracts) -> APIRouter:
         form = formats.wanted(given.format, request.headers.get("accept"))
         freshness = await state.watch.now()
         at = given.at or freshness.newest_at
+        box, chosen = _box(given.bbox), _chosen(columns, given.fields)
 
         async def body() -> tuple[bytes, dict[str, str]]:
-            feeds, codes = await pairs.of(state, freshness)
+            feeds, codes = await state.stations.pairs.of(freshness)
+            if given.feed:
+                asked = [pair for pair in zip(feeds, codes, strict=True) if pair[0] in given.feed]
+                feeds, codes = [feed for feed, _ in asked], [code for _, code in asked]
             rows = await state.database.fetch(_NETWORK, feeds, codes, at)
+            if box is not None:
+                rows = [row for row in rows if box.has(row["latitude"], row["longitude"])]
+            told: Sequence[Any] = rows
+            if given.fields is not None:
+                told = [[row[column.name] for column in chosen] for row in rows]
             if form is formats.JSON:
-                return formats.as_json({"at": at, "data": [dict(row) for row in rows]}), {}
-            return formats.write(form, columns, rows), {}
+                names = [column.name for column in chosen]
+                return formats.as_json({"at": at, "data": [dict(zip(names, row, strict=True)) for row in told]}), {}
+            return formats.write(form, chosen, told), {}
 
         return await answer(request, state, freshness, form, body)
 
     return found
+
+
+def _optional(annotation: Any, described: Any) -> tuple[Any, Any]:
+    return annotation, Field(default=None, description=described.description)

@@ -102,7 +102,7 @@ def router(contracts: Contracts) -> APIRouter:
         "/v1/pipeline/builds",
         Listing(
             builds,
-            (Order(builds["started_at"], True), Order(builds["build_id"], True)),
+            (Order(builds["build_number"], True), Order(builds["build_id"], True)),
             Time(builds["started_at"], most_days=366),
         ),
         "Builds",

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from api import formats
+from api import beside, formats
 from api.answers import answer
+from api.beside import STATUS_AT
 from api.contracts import Contracts, ended
 from api.listing import Listing, Time
 from api.models import field_of, row_model
@@ -19,19 +20,10 @@ from api.values import Moment, Text
 EXISTS: listed.Exists = ("select 1 from mart.dim_station where station_code = $1", "no station has this code")
 _CODE = Path(description="The station's code.", examples=["16107"])
 
-# A moment lies in one interval of a station and feed at most: the last that began before it, if that has not ended.
 STATUS_COLUMNS = (
     *("feed", "state", "bikes_available", "bikes_mechanical", "bikes_electric", "docks_free", "docks_total"),
     *("is_renting", "is_returning", "valid_from", "valid_to"),
 )
-STATUS_AT = """
-cross join lateral (
-    select s.* from mart.fct_station_status as s
-    where s.station_code = {code} and s.feed = {feed} and s.valid_from <= {at}
-    order by s.valid_from desc
-    limit 1
-) as status
-"""
 _STATUS = f"""
 select {", ".join(f"status.{name}" for name in STATUS_COLUMNS[:-1])}, {ended("status.")} as valid_to
 from unnest($1::text[]) as feeds (feed)
@@ -85,15 +77,23 @@ class NearParameters(BaseModel):
     limit: int = Field(default=10, ge=1, le=100, description="So many at most.")
 
 
+class CriticalParameters(AtParameters):
+    feed: list[Text] = Field(
+        default=[], max_length=50, description="Only what this feed says. Given several times: any of them."
+    )
+    limit: int = Field(default=10, ge=1, le=100, description="So many of each feed at most.")
+
+
 def router(contracts: Contracts) -> APIRouter:
     found = APIRouter(tags=["stations"])
     stations, status = contracts["dim_station"], contracts["fct_station_status"]
-    station_model = row_model("Station", stations)
+    now = (beside.counts(contracts),)
+    station_model = row_model("Station", stations, beside.with_columns(stations.columns, now))
     code = Order(stations["station_code"])
     listed.add(
         found,
         "/v1/stations",
-        Listing(stations, (code,), search="name"),
+        Listing(stations, (code,), is_searched=True, beside=now),
         "Stations",
         "Stations, as they are now",
         station_model,
@@ -148,6 +148,39 @@ def router(contracts: Contracts) -> APIRouter:
 
         return await answer(request, state, freshness, formats.JSON, body)
 
+    critical = contracts["kpi_critical_stations"]
+    critical_columns = ", ".join(column.selected for column in critical.columns)
+    critical_row = row_model("CriticalStation", critical)
+    critical_model = create_model(
+        "CriticalStations",
+        __config__=strict,
+        at=(Moment, Field(description="The moment: what counts lies before it.")),
+        data=(list[critical_row], Field(description="By feed, the most critical first.")),  # type: ignore[valid-type]
+    )
+
+    @found.get(
+        "/v1/stations/critical",
+        operation_id="CriticalStations",
+        summary="The most critical stations now, or before any moment",
+        description=critical.description,
+        response_model=critical_model,
+        responses={**listed.CACHED, **listed.ERRORS},
+    )
+    async def most_critical(request: Request, given: Annotated[CriticalParameters, Query()]) -> Response:
+        state = state_of(request)
+        freshness = await state.watch.now()
+        at = given.at or freshness.newest_at
+
+        async def body() -> tuple[bytes, dict[str, str]]:
+            rows = await state.database.fetch(
+                f"select {critical_columns} from mart.critical_stations($1::timestamptz, $2::integer)"
+                " where cardinality($3::text[]) = 0 or feed = any($3::text[]) order by feed, rank",
+                *(at, given.limit, given.feed),
+            )
+            return formats.as_json({"at": at, "data": [dict(row) for row in rows]}), {}
+
+        return await answer(request, state, freshness, formats.JSON, body)
+
     @found.get(
         "/v1/stations/{station_code}",
         operation_id="Station",
@@ -157,7 +190,7 @@ def router(contracts: Contracts) -> APIRouter:
         responses={**listed.CACHED, **listed.ERRORS, **documented(404)},
     )
     async def one(request: Request, station_code: Annotated[Text, _CODE]) -> Response:
-        return await listed.one_row(request, stations, "station_code", station_code, EXISTS[1])
+        return await listed.one_row(request, stations, "station_code", station_code, EXISTS[1], now)
 
     @found.get(
         "/v1/stations/{station_code}/status",

@@ -2,10 +2,13 @@
 
 from fastapi import APIRouter
 
+from api import beside
 from api.contracts import Contracts
 from api.listing import Listing, Time
 from api.query import Order
 from api.routes import listed
+
+_BOTH_ENDS = (beside.name("origin_station_code"), beside.name("destination_station_code"))
 
 
 def trips(contracts: Contracts, fixed: tuple[str, ...] = ()) -> Listing:
@@ -21,6 +24,7 @@ def trips(contracts: Contracts, fixed: tuple[str, ...] = ()) -> Listing:
         tuple(Order(relation[name], True) for name in order),
         Time(relation["departed_at"], most_days=31, most_days_of_one=3_660),
         fixed=fixed,
+        beside=_BOTH_ENDS,
         sorts_whole=False,
     )
 
@@ -45,6 +49,7 @@ def router(contracts: Contracts) -> APIRouter:
                 for name in ("date_month", "trips", "feed", "origin_station_code", "destination_station_code")
             ),
             Time(routes["date_month"], default_days=0, aligned="month", most_days=366),
+            beside=_BOTH_ENDS,
         ),
         "Routes",
         "The routes that are ridden most, month by month",

@@ -53,7 +53,8 @@ def _options() -> argparse.Namespace:
 
 def _start(port: int) -> subprocess.Popen[bytes]:
     velib = Path(sys.executable).with_name("velib")
-    return subprocess.Popen([velib, "api", "--port", str(port)], env={**os.environ, "VELIB_API_RATE": "0"})
+    no_limits = {"VELIB_API_RATE": "0", "VELIB_API_CLIENT_CONNECTIONS": "0"}
+    return subprocess.Popen([velib, "api", "--port", str(port)], env={**os.environ, **no_limits})
 
 
 def _wait_for(url: str) -> None:

@@ -1,14 +1,27 @@
 {#-
     The runs that made models, in intermediate.builds: one that died has no end there, and `velib status` says so. Killed in the
-    middle, it leaves models of two states beside each other until the next run, which no watermark tells of.
+    middle, it leaves models of two states beside each other until the next run, which no watermark tells of. Which is the newest says
+    build_number, and not the clock, which may have been wrong.
 -#}
 {% macro begin_build() %}
     create table if not exists intermediate.builds (
         invocation_id text primary key,
         started_at timestamptz not null default now(),
         ended_at timestamptz,
-        has_succeeded boolean
+        has_succeeded boolean,
+        build_number bigint generated always as identity
     );
+    -- Asked for first: altering waits for whoever reads the table, also where there is nothing to be done.
+    do $$
+    begin
+        if not exists (
+            select from pg_attribute
+            where attrelid = 'intermediate.builds'::regclass and attname = 'build_number' and not attisdropped
+        ) then
+            alter table intermediate.builds add column build_number bigint generated always as identity;
+        end if;
+    end
+    $$;
     delete from intermediate.builds where started_at < now() - interval '30 days';
     insert into intermediate.builds (invocation_id) values ('{{ invocation_id }}');
     {{ create_refreshes() }}

@@ -56,20 +56,22 @@ class Client:
             told = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, told, response.read())
 
-    def raw(self, request: bytes) -> bytes:
-        """The bytes that come back for these."""
+    def raw(self, request: bytes) -> tuple[bytes, bool]:
+        """What comes back for these bytes until the other side closes, which it has to; and whether it has cut the connection.
+
+        This side stays open: a server that sees it close may leave without a word, as quickly as it happens to see it.
+        """
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             parts = []
             try:
                 connection.sendall(request)
-                connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(65536):
                     parts.append(part)
             except TimeoutError:
                 raise
-            except OSError:  # the other side has closed it
-                pass
-            return b"".join(parts)
+            except OSError:  # it has closed with bytes of ours unread, and what it said may be lost by that
+                return b"".join(parts), True
+            return b"".join(parts), False
 
     def pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Every page, each by the cursor of the one before."""

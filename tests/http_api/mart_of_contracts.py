@@ -67,6 +67,7 @@ class MartOfContracts:
             columns = ", ".join(f"{column.name} {column.data_type}" for column in relation.columns)
             self.execute(f"create table {relation.table} ({columns})")
         self._add_compat()
+        self._add_critical_stations()
         for schema in ("mart", "compat"):
             self.execute(
                 f"grant usage on schema {schema} to {READER}; grant select on all tables in schema {schema} to {READER}"
@@ -83,6 +84,17 @@ class MartOfContracts:
             self.execute(f"create table compat.{model['name']} ({columns})")
             values = [_COMPAT[each["data_type"]] for each in model["columns"]]
             self.execute(f"insert into compat.{model['name']} values ({', '.join(['%s'] * len(values))})", *values)
+
+    def _add_critical_stations(self) -> None:
+        """The function: here what the view has, as of that moment."""
+        columns = self.contracts["kpi_critical_stations"].columns
+        returned = ", ".join(f"{column.name} {column.data_type}" for column in columns)
+        told = ", ".join("$1" if column.name == "to_at" else f"k.{column.name}" for column in columns)
+        told = told.replace("$1", "case when $1 = '2026-06-02 11:00Z' then k.to_at else $1 end")
+        self.execute(
+            f"create function mart.critical_stations(timestamptz, integer) returns table ({returned}) language sql stable"
+            f" as $$ select {told} from mart.kpi_critical_stations as k where k.rank <= $2 $$"
+        )
 
     def execute(self, query: str, *given: Any) -> None:
         with self.connection.cursor() as cursor:
@@ -103,10 +115,10 @@ class MartOfContracts:
             )
 
     def build(self, name: str, ended_at: datetime | None) -> None:
-        """A build that began after all the others; under way without an end."""
+        """A build that began after all the others, by its number; under way without an end."""
         self.execute(
-            "insert into mart.fct_builds (build_id, started_at, ended_at, has_succeeded, duration_seconds)"
-            " values (%s, clock_timestamp(), %s, %s, %s)",
+            "insert into mart.fct_builds (build_id, build_number, started_at, ended_at, has_succeeded, duration_seconds)"
+            " select %s, max(build_number) + 1, clock_timestamp(), %s::timestamptz, %s, %s from mart.fct_builds",
             *(name, ended_at, True if ended_at else None, 10.0 if ended_at else None),
         )
 
@@ -133,6 +145,7 @@ def _build(number: int) -> dict[str, Any]:
     ended = began + timedelta(seconds=30)
     return {
         "build_id": f"build {number}",
+        "build_number": number + 1,
         "started_at": began,
         "ended_at": ended,
         "has_succeeded": True,

@@ -169,6 +169,20 @@ def test_when_all_connections_are_taken_one_is_sent_away_soon(start: Start, lock
     assert client.get("/health").status == 200
 
 
+def test_when_all_streams_are_taken_another_is_refused_at_once(start: Start, locked_stations: None) -> None:
+    """Half of the connections stay free for what is no stream."""
+    client = start(connections=4, statement_seconds=4)
+    stream = "/v1/stations?format=csv&limit=5000"
+    with ThreadPoolExecutor(2) as pool:
+        under_way = [pool.submit(client.get, stream) for _ in range(2)]
+        assert wait_until(lambda: b"velib_api_connections_in_use 2.0" in client.get("/metrics").body, 10)
+        refused = client.get(stream)
+        assert (refused.status, refused.json()["type"]) == (503, "urn:velib:busy")
+        assert refused.headers["retry-after"] == "5"
+        assert client.get("/v1/kpis/kpi_station_now?limit=1").status == 200
+        assert {each.result().json()["type"] for each in under_way} == {"urn:velib:query-timeout"}
+
+
 # --- whether it is ready -------------------------------------------------------------------------------------------------
 
 

@@ -237,6 +237,13 @@ def test_a_failed_run(world: World) -> None:
         assert [each.fact for each in world.findings(failed)] == ["failed"]  # under way: the one before it counts
     other.close()
     world.execute("update intermediate.builds set ended_at = now(), has_succeeded = true")
+    world.execute(build, "ahead", minute(10**7), minute(10**7), False)
+    world.execute(build, "after it", minute(130), minute(131), True)
+    assert world.found(failed) == {}, "the newest is the one that was begun last, whatever the clock said before"
+    world.execute("alter table intermediate.builds drop column build_number cascade")
+    assert world.found(failed) == {"build": "holds"}, "of an older database nobody knows better than its clock"
+    world.execute("delete from intermediate.builds where invocation_id = 'ahead'")
+    world.execute("alter table intermediate.builds add column build_number bigint generated always as identity")
     world.execute("insert into raw.loads values ('dead', %s, 9)", minute(121))
     assert world.found(failed) == {"load": "holds"}
     with connect_to(world.url, "velib tests") as other, other.cursor() as cursor:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import click
 import pytest
+from sqlalchemy import make_url
 
 from warehouse import settings
 from warehouse.cli import velib
@@ -127,3 +128,15 @@ def test_the_mart_table_lists_the_mart() -> None:
     listed = re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
     models = [model.stem for model in (ROOT / "dbt_project" / "models" / "mart").rglob("*.sql")]
     assert sorted(listed) == sorted(models)
+
+
+def test_what_is_given_to_sqlalchemy_names_its_driver() -> None:
+    """SQLAlchemy 2.1 takes psycopg 3 where none is named, which a reader of the page has not been told to install."""
+    url = "postgresql://velib_reader:secret@127.0.0.1:5432/velib"
+    given = [
+        eval(each, {"url": url})
+        for page in pages()
+        for each in re.findall(r"create_engine\((.*)\)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert given
+    assert all(make_url(each).drivername == "postgresql+psycopg2" for each in given)

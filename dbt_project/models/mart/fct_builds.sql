@@ -4,6 +4,7 @@
 -- depends_on: {{ ref('int_snapshots') }}
 select
     invocation_id as build_id,
+    build_number,
     started_at,
     ended_at,
     has_succeeded,

@@ -1,0 +1,113 @@
+"""/v1/alerts on the very tables that `velib alert` makes, asked as velib_reader."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import pytest
+from conftest import Client
+from mart_of_contracts import MartOfContracts
+
+from alerting import state
+from alerting.configuration import Rule
+from alerting.findings import Finding, Verdict
+from api.routes.alerts import INCIDENTS
+
+Start = Callable[..., Client]
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def evaluate(mart: MartOfContracts) -> Iterator[Callable[..., None]]:
+    """As an evaluation does it: rules find, incidents move on."""
+
+    def evaluated(at: datetime, **found: Verdict) -> None:
+        with mart.connection.cursor() as cursor:
+            state.prepare(cursor, at)
+            rule = Rule("stations", "station_empty")
+            findings = [Finding(each, verdict, f"Station {each}", "empty", at) for each, verdict in found.items()]
+            state.apply(cursor, rule, findings, at)
+
+    yield evaluated
+    mart.execute("drop schema if exists alerting cascade")
+
+
+def test_where_nothing_was_ever_evaluated_there_is_no_alert(client: Client) -> None:
+    answer = client.get("/v1/alerts")
+    assert (answer.status, answer.json()["data"], answer.json()["next_cursor"]) == (200, [], None)
+    assert client.get("/v1/alerts?format=csv").body.decode().strip().count(",") == len(INCIDENTS.columns) - 1
+
+
+def test_open_incidents_and_those_of_before(
+    client: Client, mart: MartOfContracts, evaluate: Callable[..., None]
+) -> None:
+    evaluate(NOW, a=Verdict.HOLDS, b=Verdict.HOLDS)
+    evaluate(NOW + timedelta(hours=1), b=Verdict.HOLDS, c=Verdict.HOLDS)
+    rows = client.get("/v1/alerts").json()["data"]
+    assert [(row["subject"], row["is_open"]) for row in rows] == [("c", True), ("b", True), ("a", False)]
+    assert rows[2]["recovered_at"] == "2026-06-02T13:00:00Z"
+    assert rows[1] == {
+        "incident_id": rows[1]["incident_id"],
+        "rule": "stations",
+        "severity": "warning",
+        "subject": "b",
+        "label": "Station b",
+        "fact": "empty",
+        "since": "2026-06-02T13:00:00Z",
+        "opened_at": "2026-06-02T12:00:00Z",
+        "last_notified_at": None,
+        "recovered_at": None,
+        "is_open": True,
+    }
+    for asked, found in (
+        ("is_open=true", "cb"),
+        ("is_open=false", "a"),
+        ("subject=a&subject=c", "ca"),
+        ("from=2026-06-02T12:30:00Z", "c"),
+        ("to=2026-06-02T12:30:00Z", "ba"),
+        ("filter=recovered_at.null&sort=subject", "bc"),
+        ("rule=none", ""),
+    ):
+        assert "".join(row["subject"] for row in client.get(f"/v1/alerts?{asked}").json()["data"]) == found, asked
+    pages = client.pages("/v1/alerts", {"limit": 1})
+    assert [row["subject"] for page in pages for row in page["data"]] == ["c", "b", "a"]
+
+
+def test_an_alert_is_seen_at_once_without_a_build(client: Client, evaluate: Callable[..., None]) -> None:
+    evaluate(NOW, a=Verdict.HOLDS)
+    answer = client.get("/v1/alerts?is_open=true")
+    assert answer.headers["cache-control"] == "public, no-cache"
+    assert "etag" not in answer.headers
+    assert len(answer.json()["data"]) == 1
+    evaluate(NOW + timedelta(minutes=1))
+    assert client.get("/v1/alerts?is_open=true").json()["data"] == []
+
+
+def test_the_reader_sees_incidents_alone(mart: MartOfContracts, client: Client, evaluate: Callable[..., None]) -> None:
+    evaluate(NOW)
+    with contextlib.closing(psycopg2.connect(mart.reader_url)) as connection, connection.cursor() as cursor:
+        for table in ("deliveries", "tellings", "marks"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(f"select * from alerting.{table}")
+            connection.rollback()
+    mart.execute("revoke select on alerting.incidents from velib_reader")
+    answer = client.get("/v1/alerts")
+    assert (answer.status, answer.json()["type"]) == (503, "urn:velib:not-granted")
+    evaluate(NOW + timedelta(minutes=1))
+    assert client.get("/v1/alerts").status == 200, "a database of before is mended by the next evaluation"
+
+
+def test_the_columns_are_those_of_the_table(mart: MartOfContracts, evaluate: Callable[..., None]) -> None:
+    evaluate(NOW)
+    there = mart.rows(
+        """
+        select attname, format_type(atttypid, null) from pg_attribute
+        where attrelid = 'alerting.incidents'::regclass and attnum > 0 and not attisdropped
+        """
+    )
+    assert sorted(there) == sorted(
+        (column.name, column.data_type) for column in INCIDENTS.columns if column.name != "is_open"
+    )
