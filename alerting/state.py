@@ -74,16 +74,25 @@ create table if not exists alerting.last_evaluation (
     evaluated_at timestamptz not null
 );
 """
-# Whoever reads the mart may see the incidents (the API shows them), and no deliveries: an error of one may quote a URL.
-_GRANTS = """
+# Whoever reads the mart may see the incidents (the API shows them to anybody), and no deliveries: an error of one may quote a URL.
+# So may why a run failed, or a path of this machine: that is for those who are told of it (failed_run of pipeline.py).
+_FOR_READERS = """
 do $$
 begin
+    if to_regclass('alerting.public_incidents') is null then
+        create view alerting.public_incidents as
+        select
+            incident_id, rule, severity, subject, label,
+            case when label = 'velib ' || subject and fact <> 'did not come to an end' then 'failed' else fact end as fact,
+            since, opened_at, last_notified_at, recovered_at, recovered_at is null as is_open
+        from alerting.incidents;
+    end if;
     if
         exists (select from pg_roles where rolname = 'velib_reader')
-        and not has_table_privilege('velib_reader', 'alerting.incidents', 'select')
+        and not has_table_privilege('velib_reader', 'alerting.public_incidents', 'select')
     then
         grant usage on schema alerting to velib_reader;
-        grant select on alerting.incidents to velib_reader;
+        grant select on alerting.public_incidents to velib_reader;
     end if;
 exception
     when insufficient_privilege then null;  -- not ours to give
@@ -151,7 +160,7 @@ def prepare(cursor: Any, now: datetime) -> None:
     cursor.execute("select to_regclass('alerting.last_evaluation') is not null")
     if cursor.fetchone() != (True,):
         cursor.execute(_TABLES)
-    cursor.execute(_GRANTS)
+    cursor.execute(_FOR_READERS)
     cursor.execute("select evaluated_at from alerting.last_evaluation")
     before = cursor.fetchone()
     if before is not None and before[0] > now:

@@ -20,7 +20,16 @@ _LONGEST = 60
 # And so long that it could not be found out: those who waited for the answer do not each wait for another.
 _FAILED_SECONDS = 0.5
 
-_BUILDS = "select build_id, started_at, ended_at from mart.fct_builds order by build_number desc limit 2"
+# The newest is the one with the largest number: a clock may have been wrong. A mart of before builds had numbers has no such
+# column: then the name means the outer one, a null, and its clock is what there is.
+NEWEST_BUILDS_FIRST = """
+from (select null::bigint as build_number) as without_numbers
+cross join lateral (
+    select build_id, started_at, ended_at, has_succeeded, duration_seconds, build_number from mart.fct_builds
+) as b
+order by b.build_number desc nulls last, b.started_at desc
+"""
+_BUILDS = f"select b.build_id, b.started_at, b.ended_at {NEWEST_BUILDS_FIRST} limit 2"
 _CORRECTIONS = "select count(*), count(undone_at) from mart.fct_corrections"
 # From feed to feed through the index: reading all snapshots of a year for their feeds would take longer than any answer.
 _FEEDS = """

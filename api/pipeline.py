@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from api.database import Database
-from api.freshness import Watch
+from api.freshness import NEWEST_BUILDS_FIRST, Watch
 
 _SECONDS = 15.0
 # Of late: the period of what is counted or averaged.
@@ -59,7 +59,7 @@ select
     count(*) filter (where started_at > now() - $1::interval and not has_succeeded) as failed
 from mart.fct_builds
 """
-_LAST_BUILD = "select started_at, ended_at, has_succeeded, duration_seconds from mart.fct_builds order by build_number desc limit 1"
+_LAST_BUILD = f"select b.started_at, b.ended_at, b.has_succeeded, b.duration_seconds {NEWEST_BUILDS_FIRST} limit 1"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ INCIDENTS = Relation(
     "rule's cool-down had never been over. Before the first `velib alert` there are none.",
     _COLUMNS,
     ("incident_id",),
-    "(select *, recovered_at is null as is_open from alerting.incidents)",
+    "alerting.public_incidents",
 )
 _NONE = replace(
     INCIDENTS,
@@ -43,7 +43,7 @@ _NONE = replace(
 _READABLE = """
 select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as is_readable
 from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where n.nspname = 'alerting' and c.relname = 'incidents'
+where n.nspname = 'alerting' and c.relname = 'public_incidents'
 """
 
 

@@ -18,7 +18,22 @@
             select from pg_attribute
             where attrelid = 'intermediate.builds'::regclass and attname = 'build_number' and not attisdropped
         ) then
-            alter table intermediate.builds add column build_number bigint generated always as identity;
+            -- What was built before builds had numbers has only its clock to go by.
+            alter table intermediate.builds add column build_number bigint;
+            update intermediate.builds
+            set build_number = numbered.build_number
+            from (
+                select invocation_id, row_number() over (order by started_at, invocation_id) as build_number
+                from intermediate.builds
+            ) as numbered
+            where builds.invocation_id = numbered.invocation_id;
+            alter table intermediate.builds alter column build_number set not null;
+            alter table intermediate.builds alter column build_number add generated always as identity;
+            perform setval(
+                pg_get_serial_sequence('intermediate.builds', 'build_number'),
+                coalesce((select max(build_number) from intermediate.builds), 0) + 1,
+                false
+            );
         end if;
     end
     $$;

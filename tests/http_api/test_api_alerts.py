@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
 from conftest import Client
 from mart_of_contracts import MartOfContracts
 
-from alerting import state
+from alerting import failures, pipeline, state
 from alerting.configuration import Rule
 from alerting.findings import Finding, Verdict
 from api.routes.alerts import INCIDENTS
+from warehouse import settings
 
 Start = Callable[..., Client]
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
@@ -89,15 +91,36 @@ def test_an_alert_is_seen_at_once_without_a_build(client: Client, evaluate: Call
 def test_the_reader_sees_incidents_alone(mart: MartOfContracts, client: Client, evaluate: Callable[..., None]) -> None:
     evaluate(NOW)
     with contextlib.closing(psycopg2.connect(mart.reader_url)) as connection, connection.cursor() as cursor:
-        for table in ("deliveries", "tellings", "marks"):
+        for table in ("incidents", "deliveries", "tellings", "marks"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 cursor.execute(f"select * from alerting.{table}")
             connection.rollback()
-    mart.execute("revoke select on alerting.incidents from velib_reader")
+    mart.execute("revoke select on alerting.public_incidents from velib_reader")
     answer = client.get("/v1/alerts")
     assert (answer.status, answer.json()["type"]) == (503, "urn:velib:not-granted")
     evaluate(NOW + timedelta(minutes=1))
     assert client.get("/v1/alerts").status == 200, "a database of before is mended by the next evaluation"
+
+
+def test_why_a_run_failed_is_for_those_who_are_told_of_it(
+    client: Client,
+    mart: MartOfContracts,
+    evaluate: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It may quote a path or an address, as that of a feed with its key."""
+    evaluate(NOW)
+    monkeypatch.setenv(settings.HOME, str(tmp_path))
+    failures.note("load", "error: /srv/private/landing: no such folder", NOW)
+    failures.note("build", "error: cannot reach https://user:secret@host/", NOW)
+    rule = Rule("runs", "failed_run")
+    with mart.connection.cursor() as cursor:
+        state.apply(cursor, rule, pipeline.look(cursor, rule, NOW, None).findings, NOW)
+    assert mart.rows("select count(*) from alerting.incidents where fact like '%/%'") == [(2,)], "they are told all"
+    told = client.get("/v1/alerts?rule=runs").json()["data"]
+    assert sorted((row["label"], row["fact"]) for row in told) == [("velib build", "failed"), ("velib load", "failed")]
+    assert b"/srv" not in client.get("/v1/alerts?format=csv").body
 
 
 def test_the_columns_are_those_of_the_table(mart: MartOfContracts, evaluate: Callable[..., None]) -> None:
@@ -105,9 +128,7 @@ def test_the_columns_are_those_of_the_table(mart: MartOfContracts, evaluate: Cal
     there = mart.rows(
         """
         select attname, format_type(atttypid, null) from pg_attribute
-        where attrelid = 'alerting.incidents'::regclass and attnum > 0 and not attisdropped
+        where attrelid = 'alerting.public_incidents'::regclass and attnum > 0 and not attisdropped
         """
     )
-    assert sorted(there) == sorted(
-        (column.name, column.data_type) for column in INCIDENTS.columns if column.name != "is_open"
-    )
+    assert sorted(there) == sorted((column.name, column.data_type) for column in INCIDENTS.columns)

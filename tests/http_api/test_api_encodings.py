@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -205,6 +206,20 @@ def test_a_build_of_a_wrong_clock_is_not_the_newest_for_ever(start: Start, mart:
         assert client.get("/v1/pipeline/builds?limit=1").json()["data"][0]["build_id"] == "after it"
     finally:
         mart.execute("delete from mart.fct_builds where build_id in ('ahead', 'after it')")
+
+
+def test_a_mart_of_before_builds_had_numbers_is_served(start: Start, mart: MartOfContracts) -> None:
+    """Until its next build gives it that column."""
+    mart.execute("alter table mart.fct_builds rename column build_number to no_number")
+    try:
+        client = start()
+        assert client.get("/ready").status == 200
+        assert "etag" in client.get("/v1/stations").headers
+        told = client.get("/v1/pipeline/status").json()["last_build"]
+        [(began,)] = mart.rows("select max(started_at) from mart.fct_builds")
+        assert datetime.fromisoformat(told["started_at"]) == began
+    finally:
+        mart.execute("alter table mart.fct_builds rename column no_number to build_number")
 
 
 @pytest.mark.parametrize("change", ["made", "undone"])

@@ -100,3 +100,35 @@ def test_a_database_of_layout_1(first: str, database: Database, tmp_path: Path) 
     raw = Raw(database.url)
     raw.check(folder)
     raw.connection.close()
+
+
+def test_builds_of_before_they_had_numbers(database: Database, tmp_path: Path) -> None:
+    """They are numbered by their clock, those after them in the order in which they began: a clock may have been wrong."""
+    folder = tmp_path / "in"
+    tiny.write(folder, 0, tiny.app({"1001": ["a"]}))
+    load([str(folder)], ONE)
+    build = ("build", "--no-tests", "-s", "fct_builds")
+    assert run(*build).code == 0
+    (view,) = database.rows("select pg_get_viewdef('mart.fct_builds'::regclass)")[0]
+    database.rows("alter table intermediate.builds drop column build_number cascade")
+    database.rows(f"create view mart.fct_builds as {view.replace('build_number,', '')}")
+    database.rows("update intermediate.builds set invocation_id = 'now'")
+    for name, began in (
+        ("ahead", "'2099-01-01Z'"),
+        ("before", "now() - interval '1 day'"),
+    ):  # not in the order of the clock
+        database.rows(f"insert into intermediate.builds values ('{name}', {began}, {began}, false)")
+
+    status = warehouse_status(database.connection)
+    assert status.last_build is not None
+    assert status.last_build.started_at.year == 2099, "nobody knows better"
+    for _ in range(2):
+        assert run(*build).code == 0
+        status = warehouse_status(database.connection)
+        assert status.last_build is not None
+        assert (status.last_build.started_at.year < 2099, status.last_build.has_succeeded) == (True, True)
+    names = [name for (name,) in database.rows("select build_id from mart.fct_builds order by build_number")]
+    assert names[:3] == ["before", "now", "ahead"]
+    assert len(names) == 5
+    numbers = [number for (number,) in database.rows("select build_number from mart.fct_builds order by 1")]
+    assert len(set(numbers)) == len(numbers)
