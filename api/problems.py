@@ -115,10 +115,9 @@ def of_database(error: Exception) -> Problem | None:
         error,
         asyncpg.UndefinedTableError
         | asyncpg.UndefinedColumnError
-        | asyncpg.UndefinedFunctionError
         | asyncpg.InvalidSchemaNameError
         | asyncpg.InsufficientPrivilegeError,
-    ):
+    ) or _is_no_function_of_the_mart(error):
         return Problem(503, "this part of the mart has not been built yet: `velib build` builds it", "not-built", 60)
     if isinstance(error, asyncpg.DataError):
         return Problem(422, "a value is not one that the database can compare")
@@ -134,6 +133,11 @@ def of_database(error: Exception) -> Problem | None:
     ):
         return Problem(503, "the database cannot be reached just now", "database-away", 5)
     return None
+
+
+def _is_no_function_of_the_mart(error: Exception) -> bool:
+    """An operator for such types, which there is not either, would be a fault of our own."""
+    return isinstance(error, asyncpg.UndefinedFunctionError) and str(error).startswith("function mart.")
 
 
 def install(app: FastAPI) -> None:

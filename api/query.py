@@ -80,6 +80,12 @@ class Conditions:
             )
             self.add(f"({names}) {'<' if order[0].descending else '>'} ({places})")
             return
+        # Nothing comes after a null at the end, so nothing is asked of it: and what is bound has to be used.
+        last = max((place for place, value in enumerate(values) if value is not None), default=-1)
+        order, values = order[: last + 1], values[: last + 1]
+        if not order:
+            self.add("false")
+            return
         places_by_column = [self.bind(value, each.column.data_type) for each, value in zip(order, values, strict=True)]
         ways: list[str] = []
         same: list[str] = []
@@ -95,7 +101,7 @@ class Conditions:
         first = order[0]
         if not first.column.is_nullable:  # what an index can begin with
             self.add(f"{first.column.name} {'<=' if first.descending else '>='} {places_by_column[0]}")
-        self.add("(" + " or ".join(f"({way})" for way in ways) + ")" if ways else "false")
+        self.add("(" + " or ".join(f"({way})" for way in ways) + ")")
 
     def __str__(self) -> str:
         return " and ".join(self.parts) or "true"

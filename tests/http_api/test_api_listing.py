@@ -177,6 +177,14 @@ FILTERS = [
 ]
 
 
+def test_pages_go_on_after_a_null_at_the_end_of_the_order(client: Client, mart: MartOfContracts) -> None:
+    asked = {"from": "2026-01-01", "to": "2026-12-31", "limit": 1}
+    for sort in ("trip_type", "-trip_type", "bike_type", "trip_type,bike_type"):
+        pages = client.pages("/v1/kpis/kpi_trips_daily", {**asked, "sort": sort})
+        rows = [row for page in pages for row in page["data"]]
+        assert same_set(rows, rows_in(mart, CONTRACTS["kpi_trips_daily"])), sort
+
+
 @pytest.mark.parametrize(("asked", "where"), FILTERS, ids=[where for _, where in FILTERS])
 def test_filters_compose(client: Client, mart: MartOfContracts, asked: dict[str, Any], where: str) -> None:
     answer = client.get("/v1/trips", {**asked, "limit": 1000})
