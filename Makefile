@@ -44,7 +44,7 @@ $(STAMP): requirements.lock pyproject.toml Makefile
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock 2>/dev/null \
 	    || $(PIP) --require-hashes -r requirements.lock; \
 	$(PIP) --no-build-isolation --no-index -e .; \
-	$(BIN)/python -P -c 'from warehouse import dbt_process; dbt_process.read_project()'; \
+	$(BIN)/python -P -c 'from velib.building import dbt_process; dbt_process.read_project()'; \
 	touch $(STAMP)
 
 demo: install ## a day of a small city: simulated, loaded, built, summed up
@@ -80,10 +80,10 @@ ui: install ## Dagster's web interface
 	@$(BIN)/velib ui
 
 bi: install $(BI_STAMP) ## Apache Superset with five dashboards on the mart, at http://127.0.0.1:8088 (ARGS='--port 8090')
-	@$(BIN)/python -m bi $(ARGS)
+	@$(BIN)/python -m velib.bi $(ARGS)
 
 # Superset's packages and ours exclude each other: an environment of its own. numpy and pandas as it pins them have no wheels for 3.13.
-$(BI_STAMP): bi/requirements.lock
+$(BI_STAMP): velib/bi/requirements.lock
 	@set -e; \
 	python=""; \
 	for candidate in $(or $(BI_PYTHON),$(BIN)/python python3.12 python3.11); do \
@@ -97,12 +97,12 @@ $(BI_STAMP): bi/requirements.lock
 	fi; \
 	echo "installing Superset into $(BI_VENV) with $$($$python --version) (a minute, 700 MB) …"; \
 	$$python -m venv --clear $(BI_VENV); \
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BI_VENV)/bin/python --no-deps --require-hashes -r bi/requirements.lock 2>/dev/null \
-	    || $(BI_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r bi/requirements.lock; \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BI_VENV)/bin/python --no-deps --require-hashes -r velib/bi/requirements.lock 2>/dev/null \
+	    || $(BI_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r velib/bi/requirements.lock; \
 	touch $(BI_STAMP)
 
 fuzz: install ## the readers on N random files each (100,000)
-	@FUZZ_EXAMPLES=$(or $(N),100000) $(BIN)/python -m pytest -n auto tests/unit/test_fuzz_formats.py $(ARGS)
+	@FUZZ_EXAMPLES=$(or $(N),100000) $(BIN)/python -m pytest -n auto tests/unit/ingestion/formats/test_fuzz_formats.py $(ARGS)
 
 truth: install ## docs/trips.md anew: a simulated week at 1, 5 and 15 minutes against its truth (ARGS='--days 2')
 	@$(BIN)/python -m benchmarks.trips_truth $(ARGS)
@@ -111,7 +111,7 @@ bench: install ## speed and size, each figure beside a floor or a peer (SIZE=sma
 	@$(BIN)/python -m benchmarks.bench --size $(or $(SIZE),small) $(ARGS)
 
 docs: install ## the documentation of every table and column as one page (of VELIB_HOME, else yours, else the demo's)
-	@$(BIN)/python -P -m warehouse.commands.docs
+	@$(BIN)/python -P -m velib.building.docs_command
 
 clean: ## remove .venv, .venv-bi, caches and build products; warehouses (.velib*) stay
 	@if [ -x $(BIN)/velib ]; then \
@@ -122,8 +122,8 @@ clean: ## remove .venv, .venv-bi, caches and build products; warehouses (.velib*
 	rm -rf dbt_project/target dbt_project/logs dbt_project/dbt_packages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: install ## write requirements.lock anew from pyproject.toml, and bi/requirements.lock from bi/requirements.in
+lock: install ## write requirements.lock anew from pyproject.toml, and velib/bi/requirements.lock from velib/bi/requirements.in
 	$(UV) pip compile pyproject.toml --extra s3 --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
-	$(UV) pip compile bi/requirements.in --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o bi/requirements.lock
+	$(UV) pip compile velib/bi/requirements.in --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' --quiet -o velib/bi/requirements.lock

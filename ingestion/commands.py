@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ingestion.extract import Quarantined
-    from ingestion.load import LoadSummary
-    from ingestion.status import FeedStatus, WarehouseStatus
+    from ingestion.capture.extraction import Quarantined
+    from ingestion.loading.load import LoadSummary
+    from velib.monitoring.status import FeedStatus, WarehouseStatus
 
 # How many quarantined files are named one by one.
 NAMED = 10
@@ -61,9 +61,9 @@ def load(
     import os
     from zoneinfo import ZoneInfo
 
-    from ingestion.load import LoadOptions
-    from ingestion.load import load as load_files
-    from warehouse.errors import UsageError
+    from ingestion.loading.load import LoadOptions
+    from ingestion.loading.load import load as load_files
+    from velib.core.errors import UsageError
 
     try:
         zone = ZoneInfo(time_zone)
@@ -96,9 +96,9 @@ def status(ctx: click.Context, details: bool, as_json: bool) -> None:
     """
     import json
 
-    from ingestion import health
-    from ingestion.catalog import errors_in_one_line
-    from warehouse.database import connect
+    from ingestion.loading.catalog import errors_in_one_line
+    from velib.monitoring import health
+    from velib.postgres.connections import connect
 
     with errors_in_one_line(), closing(connect("velib status", autocommit=True)) as connection:
         seen = health.look(connection, NAMED)
@@ -116,7 +116,7 @@ def status(ctx: click.Context, details: bool, as_json: bool) -> None:
 
 
 def _say_details(found: WarehouseStatus) -> None:
-    from ingestion.health import marts, when
+    from velib.monitoring.health import marts, when
 
     if not found.feeds:
         click.echo("no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
@@ -150,9 +150,9 @@ def clean() -> None:
 
     Waits for a load that is under way.
     """
-    from ingestion.catalog import errors_in_one_line
-    from ingestion.clean import clean as clean_raw
-    from warehouse.database import connect
+    from ingestion.loading.catalog import errors_in_one_line
+    from ingestion.retention.cleaning import clean as clean_raw
+    from velib.postgres.connections import connect
 
     with errors_in_one_line(), closing(connect("velib clean", autocommit=True)) as connection:
         removed = clean_raw(connection, lambda: click.echo("a load is running: waiting for it …", err=True))
@@ -161,7 +161,7 @@ def clean() -> None:
 
 
 def _say_load(summary: LoadSummary) -> None:
-    from ingestion.landing import what_is_refused
+    from ingestion.landing.landing_zone import what_is_refused
 
     _say_quarantined(summary.quarantined)
     if summary.refused_links:
@@ -196,8 +196,8 @@ def _say_quarantined(quarantined: Sequence[Quarantined]) -> None:
 
 
 def _say_feed(feed: FeedStatus) -> None:
-    from ingestion.health import when
-    from warehouse.durations import in_words
+    from velib.core.durations import in_words
+    from velib.monitoring.health import when
 
     every = f", every {in_words(feed.cadence)}" if feed.cadence else ""
     click.echo(

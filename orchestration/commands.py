@@ -39,9 +39,9 @@ def ui(port: int, host: str) -> None:
 
     Files in the landing zone ($VELIB_LANDING, else `landing` in the warehouse's home) are loaded and built as they land.
     """
-    from warehouse import settings
-    from warehouse.database import database_url
-    from warehouse.errors import VelibError
+    from velib.core import settings
+    from velib.core.errors import VelibError
+    from velib.postgres.connections import database_url
 
     if not _is_free(host, port):
         raise VelibError(f"port {port} on {host} is taken: give another --port")

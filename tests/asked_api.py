@@ -6,9 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-from api import keys
-from api.app import create_app
-from api.settings import Settings
+from velib.api import keys
+from velib.api.app import create_app
+from velib.api.settings import Settings
 
 
 def answers(url: str) -> dict[str, tuple[int, Any]]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import settings
-from warehouse.database import connect_to
-from warehouse.postgres import Server
+from velib.core import settings
+from velib.postgres import Server
+from velib.postgres.connections import connect_to
 
 # What a shell without job control starts in the background ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -31,7 +31,7 @@ _DATABASE = "test"
 _WATCHDOG = """
 import shutil, sys
 from pathlib import Path
-from warehouse.postgres import Server
+from velib.postgres import Server
 root = Path(sys.argv[1])
 sys.stdin.buffer.read()
 for data in [*root.glob("*/postgres"), *root.glob("*/*/postgres"), *root.glob("*/*/*/postgres")]:
@@ -123,7 +123,7 @@ def velib_build(fresh_database: str, session_root: Path) -> Callable[..., None]:
 
     def build(*arguments: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "warehouse.cli", "build", *arguments],
+            [sys.executable, "-m", "velib.cli.main", "build", *arguments],
             cwd=settings.project_root(),
             env={**os.environ, settings.HOME: str(session_root / "builds"), settings.DATABASE_URL: fresh_database},
             capture_output=True,

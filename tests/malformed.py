@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tiny import app, minute, put, station, street
-from unit.formats.samples import (
+from unit.ingestion.formats.samples import (
     GBFS_INFORMATION,
     GBFS_STATUS,
     NEXTBIKE_STATION,

@@ -1,4 +1,4 @@
-"""What docker/prometheus and docker/grafana hold, for the tests of both."""
+"""What deploy/prometheus and deploy/grafana hold, for the tests of both."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from warehouse import settings
+from velib.core import settings
 
-DOCKER = settings.project_root() / "docker"
+DOCKER = settings.project_root() / "deploy"
 PROMETHEUS, GRAFANA = DOCKER / "prometheus", DOCKER / "grafana"
 
 

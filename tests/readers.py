@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from warehouse.database import connect_to
+from velib.postgres.connections import connect_to
 
 SCHEMAS = ("mart", "compat")
 EVERY = 0.02

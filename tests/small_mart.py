@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from tiny import minute
 
-from ingestion import raw_schema
-from warehouse import settings
-from warehouse.database import connect_to
-from warehouse.postgres import Server
+from ingestion.loading import raw_schema
+from velib.core import settings
+from velib.postgres import Server
+from velib.postgres.connections import connect_to
 
 MODELS = ("dim_station", "fct_station_status", "fct_snapshots")
 

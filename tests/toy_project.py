@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import settings
+from velib.core import settings
 
 PROJECT = "name: toy\nprofile: velib\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n"
 

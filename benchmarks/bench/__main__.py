@@ -24,7 +24,7 @@ from benchmarks.bench.refresh import refresh
 from benchmarks.bench.size import size
 from benchmarks.bench.startup import startup
 from benchmarks.bench.table import Row, as_text, write_json
-from warehouse.settings import project_root
+from velib.core.settings import project_root
 
 PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "load": load,

@@ -15,9 +15,9 @@ from benchmarks.bench import processes
 from benchmarks.bench.histories import DAY, Prepared
 from benchmarks.bench.processes import Ran
 from benchmarks.trips_truth.world import snapshots, use_own_warehouse
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse import settings
+from velib.core import settings
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 YEAR = 365 * DAY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from warehouse import dbt_process
+from velib.building import dbt_process
 
 # `3 of 67 OK created sql table model mart.dim_date .... [INSERT 0 8035 in 0.86s]`, colours taken out
 _NODE = re.compile(r"\d+ of \d+ (?P<outcome>OK|PASS|WARN|FAIL\S*) (?P<name>.*?) \.*\s*\[.* in (?P<seconds>[\d.]+)s\]")

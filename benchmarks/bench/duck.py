@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.bench import processes
-from warehouse import settings
+from velib.core import settings
 
 # Every field of the files, its type found by DuckDB.
 READ_ALL = "select * from read_json($files)"

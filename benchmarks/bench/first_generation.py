@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extras import execute_values
 
-from ingestion.capture_time import from_name
-from warehouse.database import connect
+from ingestion.landing.capture_time import from_name
+from velib.postgres.connections import connect
 
 SCHEMA = "first_generation"
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.history.run import History
 from benchmarks.trips_truth.world import use_own_warehouse
-from simulator.config import CityConfig
-from warehouse import settings
+from velib.core import settings
+from velib.simulator.config import CityConfig
 
 HOUR, DAY = 60, 1_440
 FOUR_WEEKS = 28 * DAY
@@ -70,7 +70,7 @@ def prepare(root: Path, snapshots: int, repeats: int, say: Callable[[str], objec
             history.straight(simulated, left_out, weeks_times, tell)
         finally:
             subprocess.run(
-                [sys.executable, "-m", "warehouse.cli", "db", "stop"], cwd=settings.project_root(), check=True
+                [sys.executable, "-m", "velib.cli.main", "db", "stop"], cwd=settings.project_root(), check=True
             )
         for hour in range(repeats):
             history.as_files(HOUR, f"hour_{hour}")

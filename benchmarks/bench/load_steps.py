@@ -15,7 +15,7 @@ from typing import Any
 
 def main() -> None:
     """Time dlt's three steps as its pipeline calls them."""
-    from ingestion.load import load
+    from ingestion.loading.load import load
 
     seconds = {"python and our imports": time.time() - float(sys.argv[1])}
     began = time.perf_counter()

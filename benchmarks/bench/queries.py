@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from benchmarks.bench import database
 from benchmarks.bench.context import Bench
 from benchmarks.bench.table import Row
-from warehouse.database import connect_to
+from velib.postgres.connections import connect_to
 
 GOAL_MS = 100
 FOLDER = Path(__file__).parent / "dashboard"

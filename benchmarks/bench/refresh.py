@@ -24,7 +24,7 @@ from benchmarks.bench import database
 from benchmarks.bench.context import Bench, say
 from benchmarks.bench.processes import FailedError, Watch
 from benchmarks.bench.table import Row
-from warehouse import settings
+from velib.core import settings
 
 MINUTES = 6
 GOAL_SECONDS = 10.0

@@ -19,8 +19,8 @@ from benchmarks.bench import database, processes
 from benchmarks.bench.context import Bench
 from benchmarks.bench.dbt_log import last_build
 from benchmarks.bench.table import Row
-from simulator.archive import file_name
-from warehouse import settings
+from velib.core import settings
+from velib.simulator.archive import file_name
 
 HELP_GOAL, LOAD_GOAL, BOTH_GOAL = 0.3, 2.0, 8.0
 HELP_RUNS = 9

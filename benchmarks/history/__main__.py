@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.history.run import History
-from simulator.config import CityConfig
+from velib.simulator.config import CityConfig
 
 SAY_EVERY = 1_440
 

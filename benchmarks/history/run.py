@@ -17,18 +17,18 @@ from isal import igzip
 
 from benchmarks.history.told import Told
 from benchmarks.history.writer import PIECE, Piece, Writer
-from ingestion.arrow import ChangeSetRows
-from ingestion.extract import content_hash
-from ingestion.landing import LandingFile
-from ingestion.network_state import ChangeSet, Counts
-from simulator.archive import COMPRESSION_LEVEL, file_name, write_atomically
-from simulator.city import City
-from simulator.config import CityConfig, utc
-from simulator.engine import Engine
-from simulator.fleet import Bike
-from simulator.network import Station
-from simulator.payload import station_entry
-from simulator.truth import Kind, Truth
+from ingestion.capture.arrow_tables import ChangeSetRows
+from ingestion.capture.extraction import content_hash
+from ingestion.capture.network_state import ChangeSet, Counts
+from ingestion.landing.landing_zone import LandingFile
+from velib.simulator.archive import COMPRESSION_LEVEL, file_name, write_atomically
+from velib.simulator.city import City
+from velib.simulator.config import CityConfig, utc
+from velib.simulator.engine import Engine
+from velib.simulator.fleet import Bike
+from velib.simulator.network import Station
+from velib.simulator.payload import station_entry
+from velib.simulator.truth import Kind, Truth
 
 FEED = "velib_app"
 USUAL_FILE_BYTES = 330_000

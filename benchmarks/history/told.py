@@ -1,6 +1,6 @@
 """What differs between two snapshots, from what the engine says has happened: the change sets that the loader finds in the files.
 
-Only what the simulator's feed says in the format `velib_app` is here (`simulator.payload` words it), in the loader's terms.
+Only what the simulator's feed says in the format `velib_app` is here (`velib.simulator.payload` words it), in the loader's terms.
 Stations that drop out and bikes listed twice are not: a history has none.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import NamedTuple
 
+from ingestion.capture.network_state import AttributeChange, BikeChange, ChangeSet, Counts, StationChange
 from ingestion.formats.model import Attributes, Status
 from ingestion.formats.model import Bike as BikeSeen
-from ingestion.network_state import AttributeChange, BikeChange, ChangeSet, Counts, StationChange
-from simulator.engine import Engine
-from simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
-from simulator.network import Station
+from velib.simulator.engine import Engine
+from velib.simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
+from velib.simulator.network import Station
 
 # What a station counts of its bikes, as indexes into its list of counts.
 MECHANICAL, ELECTRIC, OVERFLOW, ELECTRIC_OVERFLOW, TAKEN, PLAIN_TAKEN, TO_COLLECT, TO_FIX = range(8)

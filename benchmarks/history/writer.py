@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from ingestion import catalog, raw_schema
-from ingestion.arrow import from_ipc
-from ingestion.source import load_tables, work_folder
-from simulator.archive import file_name
-from warehouse.database import connect, database_url
+from ingestion.capture.arrow_tables import from_ipc
+from ingestion.loading import catalog, raw_schema
+from ingestion.loading.dlt_source import load_tables, work_folder
+from velib.postgres.connections import connect, database_url
+from velib.simulator.archive import file_name
 
 LOAD = 10_000
 """Snapshots a dlt load."""

@@ -1,6 +1,6 @@
 """The rules for the type of a trip with other thresholds: what each would call right and wrong.
 
-The rules are dbt_project/macros/trips.sql's, written once more so that thresholds can be tried without a build; that both agree
+The rules are dbt_project/macros/figures/trips.sql's, written once more so that thresholds can be tried without a build; that both agree
 on every row is checked whenever this is used.
 """
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingestion.capture_time import from_name
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse import settings
+from ingestion.landing.capture_time import from_name
+from velib.core import settings
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 MINUTES = (1, 5, 15)
 """The cadences of collectors (DESIGN.md); each is a multiple of the first."""
@@ -117,4 +117,4 @@ def stop_server() -> None:
 
 
 def _velib(arguments: Sequence[str]) -> None:
-    subprocess.run([sys.executable, "-m", "warehouse.cli", *arguments], check=True, cwd=settings.project_root())
+    subprocess.run([sys.executable, "-m", "velib.cli.main", *arguments], check=True, cwd=settings.project_root())

@@ -21,7 +21,7 @@ def _dispatch(name: str, package: str) -> Callable[..., str]:
 
 
 def _list_of(macro: str) -> list[str]:
-    """The list that a macro of macros/station_columns.sql returns: a jinja macro alone could only return text."""
+    """The list that a macro of macros/figures/station_columns.sql returns: a jinja macro alone could only return text."""
     text = next((Path(__file__).parents[1] / "macros").rglob("station_columns.sql")).read_text()
     body = text.partition(f"macro {macro}()")[2].partition("{% endmacro %}")[0]
     return [part for part in body.partition("[")[2].partition("]")[0].split("'") if part.strip(" ,\n")]

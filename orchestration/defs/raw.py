@@ -1,4 +1,4 @@
-"""The raw schema as assets: calls of `ingestion.load`, which fills all of its tables at once, and one of `ingestion.clean`."""
+"""The raw schema as assets: calls of `ingestion.loading.load`, which fills all of its tables at once, and one of `ingestion.retention.cleaning`."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -65,7 +65,7 @@ def _spec(table: str) -> dg.AssetSpec:
     retry_policy=RETRIES,
 )
 def tables(context: dg.AssetExecutionContext, landing_zone: LandingZone, warehouse: Warehouse) -> Iterator[Any]:
-    from ingestion.load import LoadSummary, load
+    from ingestion.loading.load import LoadSummary, load
 
     paths = landing_zone.paths_with_files()
     progress = ProgressLog(context.log.info)
@@ -106,7 +106,7 @@ DAYS = _days()
     retry_policy=RETRIES,
 )
 def archive(context: dg.AssetExecutionContext, landing_zone: LandingZone) -> dg.MaterializeResult[None]:
-    from ingestion.load import LoadSummary, load
+    from ingestion.loading.load import LoadSummary, load
 
     paths = paths_of_days(landing_zone.archive(), list(context.partition_keys)) if DAYS else []
     progress = ProgressLog(context.log.info)
@@ -126,8 +126,8 @@ def archive(context: dg.AssetExecutionContext, landing_zone: LandingZone) -> dg.
     retry_policy=RETRIES,
 )
 def dead_rows(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    from ingestion.catalog import errors_in_one_line
-    from ingestion.clean import clean
+    from ingestion.loading.catalog import errors_in_one_line
+    from ingestion.retention.cleaning import clean
 
     with errors_in_one_line(), warehouse.connect() as connection:
         removed = clean(connection, lambda: context.log.info("a load is running: waiting for it"))

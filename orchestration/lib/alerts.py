@@ -1,11 +1,11 @@
 """The alerts, evaluated from Dagster: what came of it, in words for a sensor's tick."""
 
-from alerting import log
-from alerting.configuration import read
-from alerting.evaluation import evaluate_and_log
-from warehouse import settings
-from warehouse.database import database_url
-from warehouse.errors import VelibError
+from velib.core import settings
+from velib.core.errors import VelibError
+from velib.monitoring.alerts import log
+from velib.monitoring.alerts.configuration import read
+from velib.monitoring.alerts.evaluation import evaluate_and_log
+from velib.postgres.connections import database_url
 
 
 def evaluate() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from warehouse.errors import VelibError
+from velib.core.errors import VelibError
 
 
 def paths_of_days(roots: Iterable[str], days: Sequence[str]) -> list[str]:
@@ -45,7 +45,7 @@ def _as_day(digits: str) -> str | None:
 
 
 def _is_snapshot(name: str) -> bool:
-    from ingestion.landing import LISTED
+    from ingestion.landing.landing_zone import LISTED
 
     return name.endswith(tuple(LISTED)) and not name.startswith(".")
 

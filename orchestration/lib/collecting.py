@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from warehouse import settings
+from velib.core import settings
 
-COMMAND = (sys.executable, "-P", "-m", "warehouse.cli", "poll", "--no-load")
+COMMAND = (sys.executable, "-P", "-m", "velib.cli.main", "poll", "--no-load")
 _LANDED = re.compile(r" event=landed (?=.*\bfeed=(\S+))(?=.*\bbytes=(\d+))")
 
 

@@ -1,6 +1,6 @@
 """dbt's manifest, from which the assets are made: parsed when it is missing or older than the project.
 
-To parse connects to nothing (warehouse/dbt_process.py), so the result does not depend on whose machine it is. Several
+To parse connects to nothing (velib/building/dbt_process.py), so the result does not depend on whose machine it is. Several
 processes load the code location at once: one parses, the others wait for it.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtProject
 
-from warehouse import files, settings
-from warehouse.errors import VelibError, refused_by_the_system
+from velib.core import files, settings
+from velib.core.errors import VelibError, refused_by_the_system
 
 _SOURCES = ("analyses", "macros", "models", "seeds", "snapshots", "tests")
 _UNIQUE_ID = "dagster_dbt/unique_id"  # what dagster-dbt notes on each asset and check
@@ -88,7 +88,7 @@ def _current(path: Path, folder: Path) -> dict[str, Any] | None:
 
 def _parse(path: Path) -> dict[str, Any]:
     """In a process of its own, which is rid of dbt again."""
-    code = "import sys; from pathlib import Path; from warehouse import dbt_process; dbt_process.read_project(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from velib.building import dbt_process; dbt_process.read_project(Path(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, str(path.parent)],
         env=settings.child_environment(),

@@ -17,13 +17,13 @@ CHECKS = {
 
 def feed_checks(connection: "Connection", asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
     """All are warnings: what was loaded counts all the same."""
-    from ingestion import health, jumps
+    from velib.monitoring import health, size_jumps
 
     seen = health.look(connection)
     lines = health.judge(seen)
     silent = [line.said for line in lines if line.what == "feed" and not line.is_well]
     gaps = [line.said for line in lines if line.what == "gaps"]
-    found = jumps.jumps(connection)
+    found = size_jumps.jumps(connection)
     results = (
         ("live_feeds_speak", silent, not silent),
         ("no_gap_of_late", gaps, not health.gaps_of_late(seen)),

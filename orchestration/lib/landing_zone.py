@@ -12,11 +12,11 @@ from typing import Any
 
 import dagster as dg
 
-from ingestion import object_store
-from ingestion.bucket_listing import objects
-from ingestion.landing import LandingFile, has_files, list_files
+from ingestion.landing import object_store
+from ingestion.landing.bucket_listing import objects
+from ingestion.landing.landing_zone import LandingFile, has_files, list_files
 from orchestration.lib.quiet_folders import divide
-from warehouse import settings
+from velib.core import settings
 
 LANDING = "VELIB_LANDING"
 ARCHIVE = "VELIB_ARCHIVE"

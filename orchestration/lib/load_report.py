@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from ingestion.load import LoadSummary
+    from ingestion.loading.load import LoadSummary
 
 SHOWN_FILES = 20
 LOG_EVERY_SECONDS = 10.0

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ingestion.landing import LISTED, has_files
+from ingestion.landing.landing_zone import LISTED, has_files
 
 # Of time zones, of clocks, and of whoever writes late.
 _LIVELY = timedelta(days=2)

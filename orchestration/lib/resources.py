@@ -13,18 +13,19 @@ from dagster_dbt import DbtCliResource
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 from dagster_dbt.errors import DagsterDbtError
 
-from warehouse import dbt_process, settings
+from velib.building import dbt_process
+from velib.core import settings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 class Warehouse(dg.ConfigurableResource):
-    """The warehouse's database, by the rule of `warehouse.database`: the embedded server is started when it is needed."""
+    """The warehouse's database, by the rule of `velib.postgres.connections`: the embedded server is started when it is needed."""
 
     @contextlib.contextmanager
     def connect(self) -> "Iterator[Connection]":
-        from warehouse.database import connect
+        from velib.postgres.connections import connect
 
         with contextlib.closing(connect("velib dagster", autocommit=True)) as connection:
             yield connection
@@ -38,7 +39,7 @@ class Dbt(dg.ConfigurableResource):
         self, arguments: Sequence[str], context: dg.AssetExecutionContext, connection: "Connection"
     ) -> Iterator[Iterator[Any]]:
         """The events of a dbt run on what the context selects. Leaving it early ends dbt."""
-        from warehouse import dbt_profile
+        from velib.postgres import dbt_profile
 
         profiles = dbt_profile.require()
         os.environ.update(settings.child_environment())  # dbt runs in its own folder: the home must be absolute

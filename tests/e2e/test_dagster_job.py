@@ -14,10 +14,10 @@ import pytest
 from readers import reading
 
 from orchestration.lib.feed_checks import CHECKS
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse import settings
-from warehouse.database import connect_to
+from velib.core import settings
+from velib.postgres.connections import connect_to
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 pytestmark = pytest.mark.slow
 

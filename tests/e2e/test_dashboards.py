@@ -1,7 +1,7 @@
-"""Superset's dashboards in a real browser, on a simulated day: `python -m bi check` as a user calls it.
+"""Superset's dashboards in a real browser, on a simulated day: `python -m velib.bi check` as a user calls it.
 
 Only where somebody has run `make bi` and Chromium is there: to install Superset (700 MB) for it would cost every run minutes.
-What can be said of the bundle without Superset is in tests/unit/test_bi.py.
+What can be said of the bundle without Superset is in tests/unit/velib/bi/test_bi.py.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from bi import environment
-from bi.inside import browser
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse import settings
+from velib.bi import environment
+from velib.bi.inside import browser
+from velib.core import settings
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,7 +46,7 @@ def test_the_dashboards_show_a_day(
     monkeypatch.setenv(settings.HOME, str(new_home()))
     write_archive(tmp_path / "archive", CityConfig(96, bikes=600, stations=60, every=900))
     for words in (("load", str(tmp_path / "archive")), ("build", "--no-tests")):
-        done = run("warehouse.cli", *words)
+        done = run("velib.cli.main", *words)
         assert done.returncode == 0, done.stdout + done.stderr
     done = run(
         "bi", "check", "--limit", "10", "--pictures", str(tmp_path / "pictures")

@@ -19,10 +19,10 @@ import tiny
 from faults.database import Database, assert_same_mart
 from faults.processes import Velib, done, ended
 
-from ingestion.load import LoadOptions, load
-from ingestion.status import warehouse_status
-from warehouse import settings
-from warehouse.postgres import Server, processes
+from ingestion.loading.load import LoadOptions, load
+from velib.core import settings
+from velib.monitoring.status import warehouse_status
+from velib.postgres import Server, processes
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from prove.proof import prove
 
-from warehouse import settings
-from warehouse.postgres import Server
+from velib.core import settings
+from velib.postgres import Server
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from reference.network import FullSnapshot, read_archive
 from reference.station_kpis import HourRow
 from reference.station_now import critical_at
 
-from ingestion.load import load
-from warehouse.database import connect_to
+from ingestion.loading.load import load
+from velib.postgres.connections import connect_to
 
 pytestmark = pytest.mark.slow
 

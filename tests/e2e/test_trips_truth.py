@@ -16,8 +16,8 @@ from benchmarks.trips_truth.figures import Watched, watched
 from benchmarks.trips_truth.matching import Row, read_rows
 from benchmarks.trips_truth.observer import observable
 from benchmarks.trips_truth.truth import read_world
-from ingestion.load import LoadOptions, load
-from warehouse.database import connect_to
+from ingestion.loading.load import LoadOptions, load
+from velib.postgres.connections import connect_to
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from warehouse.database import connect_to
+from velib.postgres.connections import connect_to
 
 # Ours: cutting off everybody leaves it out.
 APPLICATION = "velib tests"

@@ -42,6 +42,6 @@ if __name__ == "__main__":
     # Python puts this script's folder first on its path, and the project may be no install but a checkout.
     sys.path[0] = os.getcwd()
     pause(when, int(number), place)
-    from warehouse.cli import velib
+    from velib.cli.main import velib
 
     velib(arguments, prog_name="velib")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from warehouse import settings
+from velib.core import settings
 
 # What a slow machine may take to get anywhere. Nothing waits so long unless something is broken.
 PATIENCE = 120
@@ -44,7 +44,7 @@ class Velib:
     """One run of `velib`. `pause` is ("before" or "after", the number of the call, "module:function")."""
 
     def __init__(self, *arguments: str, pause: tuple[str, int, str] | None = None) -> None:
-        command = ["-m", "warehouse.cli"] if pause is None else [str(_PAUSING), *map(str, pause)]
+        command = ["-m", "velib.cli.main"] if pause is None else [str(_PAUSING), *map(str, pause)]
         self.process = subprocess.Popen(
             [sys.executable, *command, *arguments],
             stdin=subprocess.DEVNULL,

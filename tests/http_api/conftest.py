@@ -20,10 +20,10 @@ pytest.register_assert_rewrite("mart_of_contracts")
 
 from mart_of_contracts import MartOfContracts, mart_of_contracts  # noqa: E402
 
-from api.app import create_app  # noqa: E402
-from api.contracts import read  # noqa: E402
-from api.serve import configuration  # noqa: E402
-from api.settings import Settings  # noqa: E402
+from velib.api.app import create_app  # noqa: E402
+from velib.api.contracts import read  # noqa: E402
+from velib.api.serve import configuration  # noqa: E402
+from velib.api.settings import Settings  # noqa: E402
 
 CONTRACTS = read()
 

@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 from psycopg2.extras import execute_values
 
-from api.contracts import Column, Contracts, Relation, read
-from warehouse import settings
-from warehouse.database import connect_to
-from warehouse.postgres import READER, Server
+from velib.api.contracts import Column, Contracts, Relation, read
+from velib.core import settings
+from velib.postgres import READER, Server
+from velib.postgres.connections import connect_to
 
 DATABASE = "api_mart"
 START = datetime(2026, 6, 2, 8, tzinfo=UTC)

@@ -12,11 +12,11 @@ import pytest
 from conftest import Client
 from mart_of_contracts import MartOfContracts
 
-from alerting import failures, pipeline, state
-from alerting.configuration import Rule
-from alerting.findings import Finding, Verdict
-from api.routes.alerts import INCIDENTS
-from warehouse import settings
+from velib.api.routes.alerts import INCIDENTS
+from velib.core import settings
+from velib.monitoring.alerts import failures, pipeline, state
+from velib.monitoring.alerts.configuration import Rule
+from velib.monitoring.alerts.findings import Finding, Verdict
 
 Start = Callable[..., Client]
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)

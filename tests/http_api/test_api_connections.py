@@ -12,9 +12,9 @@ import pytest
 from conftest import Client
 from mart_of_contracts import MartOfContracts
 
-from api import connections
-from api.guard import LARGEST_BODY
-from warehouse.postgres.processes import wait_until
+from velib.api import connections
+from velib.api.guard import LARGEST_BODY
+from velib.postgres.processes import wait_until
 
 Start = Callable[..., Client]
 HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"

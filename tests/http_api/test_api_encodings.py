@@ -13,10 +13,10 @@ import pytest
 from conftest import Answer, Client
 from mart_of_contracts import MartOfContracts
 
-from api import encodings, keys
-from api.app import create_app
-from api.settings import Settings
-from warehouse.postgres.processes import wait_until
+from velib.api import encodings, keys
+from velib.api.app import create_app
+from velib.api.settings import Settings
+from velib.postgres.processes import wait_until
 
 Start = Callable[..., Client]
 PATHS = (

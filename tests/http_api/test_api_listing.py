@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mart_of_contracts import BIKES, FEEDS, NEWEST, START, STATIONS, MartOfContracts, rows_of
 
-from api.contracts import Relation, read
-from api.search import Names
+from velib.api.contracts import Relation, read
+from velib.api.search import Names
 
 CONTRACTS = read()
 KPIS = [relation.name for relation in CONTRACTS.kpis()]

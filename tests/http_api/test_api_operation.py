@@ -22,11 +22,11 @@ from conftest import Client
 from mart_of_contracts import FEEDS, MartOfContracts
 from prometheus_client.parser import text_string_to_metric_families
 
-from api import keys
-from api.commands import api
-from api.guard import Rates, client_of
-from warehouse.errors import VelibError
-from warehouse.postgres.processes import wait_until
+from velib.api import keys
+from velib.api.commands import api
+from velib.api.guard import Rates, client_of
+from velib.core.errors import VelibError
+from velib.postgres.processes import wait_until
 
 Start = Callable[..., Client]
 

@@ -18,13 +18,13 @@ from reference.archives import SHARED_DATA
 from reference.first_generation import PARIS, FirstGeneration
 from reference.network import read_archive
 
-from api import keys
-from api.settings import Settings
-from ingestion.load import load
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse.database import connect_to
-from warehouse.postgres import CORRECTOR, READER, Server
+from ingestion.loading.load import load
+from velib.api import keys
+from velib.api.settings import Settings
+from velib.postgres import CORRECTOR, READER, Server
+from velib.postgres.connections import connect_to
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 pytestmark = pytest.mark.slow
 

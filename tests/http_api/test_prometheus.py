@@ -18,7 +18,7 @@ import yaml
 from conftest import Client
 from monitoring import PROMETHEUS, expressions, rules
 
-from warehouse.postgres.processes import wait_until
+from velib.postgres.processes import wait_until
 
 BINARY = shutil.which("prometheus")
 pytestmark = [

@@ -13,8 +13,8 @@ pytest.register_assert_rewrite("raw")  # Raw.check tells what differs
 
 from raw import Raw  # noqa: E402
 
-from warehouse import settings  # noqa: E402
-from warehouse.database import connect_to  # noqa: E402
+from velib.core import settings  # noqa: E402
+from velib.postgres.connections import connect_to  # noqa: E402
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from reference.network import read_archive
 from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebuild
 from tiny import touch
 
-from ingestion.load import LoadOptions
-from ingestion.status import warehouse_status
-from simulator.archive import write_archive
-from simulator.config import CityConfig
-from warehouse.database import connect_to
+from ingestion.loading.load import LoadOptions
+from velib.monitoring.status import warehouse_status
+from velib.postgres.connections import connect_to
+from velib.simulator.archive import write_archive
+from velib.simulator.config import CityConfig
 
 ONE = LoadOptions(workers=1)
 

@@ -22,8 +22,8 @@ from prove.case import arrange_arrivals
 from prove.commands import ProofError
 from prove.history import make_plan
 from prove.proof import BATCH, cases_of, prove, with_twin
-from warehouse import settings
-from warehouse.postgres import Server
+from velib.core import settings
+from velib.postgres import Server
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 
-from warehouse import settings
-from warehouse.database import connect
+from velib.core import settings
+from velib.postgres.connections import connect
 
 PATIENCE = 600
 
@@ -28,7 +28,7 @@ class Velib:
         # Not a pipe: one that nobody reads blocks its writer.
         self.output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (gone with us)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "warehouse.cli", *arguments],
+            [sys.executable, "-m", "velib.cli.main", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=subprocess.STDOUT,

@@ -20,14 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingestion import keep, landing
-from ingestion import load as loading
-from ingestion.capture_time import from_name
-from ingestion.prune import prune
+from ingestion.landing import landing_zone
+from ingestion.landing.capture_time import from_name
+from ingestion.loading import load as loading
+from ingestion.retention import compacting
+from ingestion.retention.pruning import prune
 from prove.case import Case, CaseFile, arrange_arrivals, write
 from prove.commands import Velib
-from warehouse.database import connect
-from warehouse.postgres import Server
+from velib.postgres import Server
+from velib.postgres.connections import connect
 
 # Builds make no data tests here: those run once, at the end.
 # Time stamps long past, so that they are trusted; each content has one of its own.
@@ -144,7 +145,7 @@ class History:
         named = [path for path in new if self._chance(path, "named") < 0.9]
         named += [path for path in again if self._chance(path, "named") < 0.1]
         named += [self._feed_folder(path) for path in new if self._chance(path, "whole feed") < 0.02]
-        paths = sorted({str(path) for path in named if path.is_dir() or landing.exists(str(path))})
+        paths = sorted({str(path) for path in named if path.is_dir() or landing_zone.exists(str(path))})
         self.rnd.shuffle(paths)
         return paths
 
@@ -245,7 +246,9 @@ class History:
         for case in self.cases:
             folder = self.root / f"feed={case.feed}"
             if folder.exists() and self._chance(folder, "compact") < 0.5:
-                kept = keep.compact(keep.zone_at(str(folder)), datetime.max.replace(tzinfo=UTC), dry_run=False)
+                kept = compacting.compact(
+                    compacting.zone_at(str(folder)), datetime.max.replace(tzinfo=UTC), dry_run=False
+                )
                 assert not kept.left, folder
                 self.counts["compacted"] += kept.files
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from simulator.archive import ArchiveFaults, write_archive
-from simulator.config import CityConfig
+from velib.simulator.archive import ArchiveFaults, write_archive
+from velib.simulator.config import CityConfig
 
 SHARED_DATA = Path(os.environ.get("VELIB_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import xxhash
 
-from ingestion import capture_time
 from ingestion.formats import FormatError, detect, read
 from ingestion.formats.model import Bike, Station
+from ingestion.landing import capture_time
 
 PARIS = ZoneInfo("Europe/Paris")
 # DESIGN.md, "Change capture": a file contradicts itself where more than this share of the stations that count bikes

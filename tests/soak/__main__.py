@@ -26,7 +26,7 @@ from faults.database import Database, assert_same_mart
 
 from benchmarks.bench.processes import tree
 from ingestion.formats import detect
-from ingestion.landing import list_files, read
+from ingestion.landing.landing_zone import list_files, read
 from orchestration.commands import prepare_home
 from soak import services
 from soak.clock import Speed
@@ -34,9 +34,9 @@ from soak.feed import MINUTE, Replay
 from soak.services import Service
 from soak.timeline import HOURS, Event, timeline
 from soak.watch import Watch, as_text, bytes_under
-from warehouse import settings
-from warehouse.database import database_url
-from warehouse.postgres import Server
+from velib.core import settings
+from velib.postgres import Server
+from velib.postgres.connections import database_url
 
 _LARGEST = 64 * 1024 * 1024
 # Files of which the warehouse has told what became of them.
@@ -46,7 +46,7 @@ select (select count(*) from mart.fct_snapshots)
     + (select count(*) from raw.duplicate_files)
 """
 # The process whose forks load and build.
-_FORKING = "warehouse.warm"
+_FORKING = "velib.cli.fork_server"
 _SECRETS = {"SOAK_TOKEN": "token", "SOAK_BODY": "{}"}
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from collecting.clock import Clock
+from velib.collecting.clock import Clock
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import collecting.client
-import collecting.clock
+import velib.collecting.client
+import velib.collecting.clock
 from soak.clock import FastClock
-from warehouse.cli import velib
+from velib.cli.main import velib
 
 # Seconds of the machine's: what a server on it may take when both cores are busy.
-_TIMEOUTS = collecting.client.Timeouts(connect=2.0, read=2.0, total=4.0)
+_TIMEOUTS = velib.collecting.client.Timeouts(connect=2.0, read=2.0, total=4.0)
 
 
 def main() -> None:
-    collecting.clock.Clock = partial(FastClock, Path(sys.argv[1]))  # type: ignore[assignment, misc]
-    collecting.client.Timeouts = lambda: _TIMEOUTS  # type: ignore[assignment, misc]
+    velib.collecting.clock.Clock = partial(FastClock, Path(sys.argv[1]))  # type: ignore[assignment, misc]
+    velib.collecting.client.Timeouts = lambda: _TIMEOUTS  # type: ignore[assignment, misc]
     velib(prog_name="velib", args=sys.argv[2:])
 
 

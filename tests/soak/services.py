@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.bench.processes import tree
-from warehouse import settings
-from warehouse.postgres import Server
+from velib.core import settings
+from velib.postgres import Server
 
 _AGAIN_SECONDS = 2.0
 _ENDING_SECONDS = 30.0
@@ -103,7 +103,7 @@ def crash(server: Server) -> None:
 
 
 def velib(*arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "warehouse.cli", *arguments]
+    return [sys.executable, "-P", "-m", "velib.cli.main", *arguments]
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None, allowed: Sequence[int] = (0,)) -> str:

@@ -1,7 +1,7 @@
 {{ config(post_hook="{{ takes_writes(['delete'], localisation_velo_written()) }}") }}
 -- The first generation's bike positions, one row a bike and snapshot: spread out from the intervals when asked. Ask for few
 -- snapshots, or for one bike. Bikes in the street have no station; a bike whose station is unobserved in a snapshot has no
--- row in it. What is deleted in it is hidden here, by a correction (macros/first_generation.sql).
+-- row in it. What is deleted in it is hidden here, by a correction (macros/figures/first_generation.sql).
 {% set number = velo_number('bikes.feed', 'bikes.bike_id') %}
 select
     {{ loc_id('snapshots.snapshot_at', number, 'sharing.bikes_before') }} as loc_id,

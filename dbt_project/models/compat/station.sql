@@ -1,6 +1,6 @@
 {{ config(post_hook="{{ takes_writes(['insert', 'update', 'delete'], station_written()) }}") }}
 -- The first generation's station table. Docks of either kind are what the latest status says, or as they were corrected. What is
--- written to it becomes corrections (macros/first_generation.sql).
+-- written to it becomes corrections (macros/figures/first_generation.sql).
 select
     current_station.station_code,
     current_station.name,

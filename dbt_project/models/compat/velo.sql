@@ -1,5 +1,5 @@
 {{ config(post_hook="{{ takes_writes(['insert', 'update', 'delete'], velo_written()) }}") }}
--- The first generation's bike table. What is written to it becomes corrections (macros/first_generation.sql).
+-- The first generation's bike table. What is written to it becomes corrections (macros/figures/first_generation.sql).
 select
     bikes.bike_id as velo_name,
     bikes.bike_type = 'electric' as bikeelectric

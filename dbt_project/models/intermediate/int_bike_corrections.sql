@@ -1,3 +1,0 @@
-{{ config(materialized='view') }}
--- What is corrected of each bike that is (macros/corrections.sql).
-{{ corrections_by_key('bike', 'bike_id') }}

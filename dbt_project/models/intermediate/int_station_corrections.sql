@@ -1,3 +1,0 @@
-{{ config(materialized='view') }}
--- What is corrected of each station that is (macros/corrections.sql).
-{{ corrections_by_key('station', 'station_code') }}

@@ -1,0 +1,226 @@
+"""What lies in object storage, part by part: no listing is ever held whole, whatever the number of objects.
+
+The folders date=… that a poll writes are listed one by one. Whoever knows that one of them is settled (long over, and all
+that was in it is loaded) passes over it, at the cost of its name.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ingestion.landing import containers, object_store
+from velib.core.errors import VelibError
+
+if TYPE_CHECKING:
+    from ingestion.landing.landing_zone import LandingFile
+
+# So many files at a time: some 40 MB, and many batches of a load.
+PART = 65_536
+# A folder above those of dates is looked into folder by folder to this depth. One `feed=` is at any depth.
+_DEPTH = 2
+
+
+@dataclass
+class Part:
+    """Some of the files, and the folders of dates that lie in it whole."""
+
+    files: list[LandingFile] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Piece:
+    """A page, or the end of a folder of a date."""
+
+    objects: list[object_store.Object]
+    folder: str | None = None
+
+    @property
+    def is_of_a_date(self) -> bool:
+        return bool(self.objects) and "/date=" in f"/{self.objects[-1].key}"
+
+
+def walk(url: str, is_settled: Callable[[str], bool] = lambda folder: False) -> Iterator[Part]:
+    """What is at a URL, which names an object, a folder or a pattern: in parts of about PART files.
+
+    `is_settled` is asked of each folder date=…, by its URL; the files of one lie in one part. A VelibError where nothing is.
+    """
+    from ingestion.landing import landing_zone
+
+    base, part = _base(url), Part()
+    found: dict[str, LandingFile] = {}
+    with _in_one_line(url):
+        for piece, wanted in _pieces(url, is_settled):
+            for each in piece.objects:
+                for file in _files(base, each, wanted):
+                    landing_zone.add(found, file)
+            if piece.folder is not None:
+                part.folders.append(piece.folder)
+            # Within a folder of a date a part does not end: a file and its copy in a container are in one.
+            if len(found) >= PART and (piece.folder is not None or not piece.is_of_a_date):
+                part.files = list(found.values())
+                yield part
+                part, found = Part(), {}
+    if found or part.folders:
+        part.files = list(found.values())
+        yield part
+
+
+def objects(url: str) -> Iterator[LandingFile]:
+    """The objects that `walk` would look at, one by one, a container as the one file that it is. None is held."""
+    from ingestion.landing import landing_zone
+
+    base = _base(url)
+    with _in_one_line(url):
+        for piece, wanted in _pieces(url, lambda folder: False):
+            for each in piece.objects:
+                path = base + each.key
+                if wanted(path):
+                    yield landing_zone.usable_file(path, each.size, each.modified_ns)
+
+
+@contextmanager
+def _in_one_line(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, ConnectionError) as error:
+        raise VelibError(f"cannot list {url}: {error.strerror}") from None
+
+
+def _base(url: str) -> str:
+    bucket, _ = object_store.split(url)
+    return f"{object_store.SCHEME}{bucket}/"
+
+
+def members(container: str, is_wanted: Callable[[str], bool], size: int | None = None) -> list[containers.Member]:
+    """The members of a container in object storage, by its end."""
+    if size is None:
+        size = object_store.about(container).size
+    data = object_store.read(container, min(size, containers.TAIL), max(0, size - containers.TAIL))
+    return containers.members(cast("BinaryIO", containers.Tail(data, size)), is_wanted)
+
+
+_Wanted = Callable[[str], bool]
+
+
+def _pieces(url: str, is_settled: Callable[[str], bool]) -> Iterator[tuple[_Piece, _Wanted]]:
+    """What is listed, and which of it is wanted. A VelibError where nothing is."""
+    is_anything = False
+    for found in _listed(url, _base(url), is_settled):
+        is_anything = True
+        yield found
+    if not is_anything:
+        raise VelibError(f"no such file or folder: {url}")
+
+
+def _listed(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[tuple[_Piece, _Wanted]]:
+    key = url.removeprefix(base).strip("/") if url.startswith(base) else ""
+    if glob.has_magic(key):
+        yield from _matching(base, key)
+        return
+    if key:
+        try:
+            named = object_store.about(base + key)
+        except (
+            FileNotFoundError,
+            PermissionError,
+        ):  # a folder is no object, and who may not list is told the latter of any
+            pass
+        else:
+            # Whatever it is called: it was named.
+            yield _Piece([named]), lambda path: True
+            return
+    begin = f"{base}{key}/" if key else base
+
+    def in_folder(path: str) -> bool:
+        parts = path.removeprefix(begin).split("/")
+        return parts[-1].endswith(_suffixes()) and not any(part.startswith(".") for part in parts)
+
+    if "/date=" in begin:
+        for page in object_store.pages(begin):
+            if page.objects:
+                yield _Piece(page.objects), in_folder
+        return
+    for piece in _by_folder(begin, is_settled, 0):
+        yield piece, in_folder
+
+
+def _suffixes() -> tuple[str, ...]:
+    from ingestion.landing.landing_zone import LISTED
+
+    return LISTED
+
+
+def _by_folder(url: str, is_settled: Callable[[str], bool], depth: int) -> Iterator[_Piece]:
+    base = _base(url)
+    for page in object_store.pages(url, by_folder=True):
+        if page.objects:
+            yield _Piece(page.objects)
+        for key in page.folders:
+            folder, name = base + key, key.rstrip("/").rpartition("/")[2]
+            if name.startswith("."):
+                continue
+            if name.startswith("date="):
+                if not is_settled(folder):
+                    for inside in object_store.pages(folder):
+                        yield _Piece(inside.objects)
+                    yield _Piece([], folder)
+                else:
+                    yield _Piece([])
+            elif name.startswith("feed=") or depth < _DEPTH:
+                yield from _by_folder(folder, is_settled, depth + 1)
+            else:
+                for inside in object_store.pages(folder):
+                    yield _Piece(inside.objects)
+
+
+def _matching(base: str, pattern: str) -> Iterator[tuple[_Piece, _Wanted]]:
+    """All below the part without wildcards. What a pattern matches in a folder counts, and a folder with all in it."""
+    from fsspec.utils import glob_translate
+
+    from ingestion.landing import landing_zone
+
+    fixed = pattern[: re.search(r"[*?[]", pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
+    matches = re.compile(glob_translate(pattern)).match
+
+    def wanted(path: str) -> bool:
+        key = path.removeprefix(base)
+        parts = key.split("/")
+        if path.endswith(containers.SUFFIX) and fixed in key:
+            return True
+        if matches(key):
+            return not parts[-1].startswith(".") and not parts[-1].endswith(landing_zone.TEMPORARY)
+        inside = any(matches("/".join(parts[:count])) for count in range(1, len(parts)))
+        return inside and landing_zone.is_snapshot(parts[-1])
+
+    for page in object_store.pages(f"{base}{fixed}/" if fixed else base):
+        matching = [each for each in page.objects if wanted(base + each.key)]
+        if matching:
+            yield _Piece(matching), wanted
+
+
+def _files(base: str, each: object_store.Object, is_wanted: _Wanted) -> Iterator[LandingFile]:
+    from ingestion.landing import landing_zone
+
+    path = base + each.key
+    if not is_wanted(path):
+        return
+    if not path.endswith(containers.SUFFIX):
+        yield landing_zone.usable_file(path, each.size, each.modified_ns)
+        return
+    folder = path.rpartition("/")[0]
+    try:
+        found = members(path, landing_zone.is_snapshot, each.size)
+    except FileNotFoundError:
+        return
+    except containers.BrokenContainerError:
+        yield landing_zone.usable_file(path, each.size, each.modified_ns)
+        return
+    for file in landing_zone.members_of(path, found):
+        if is_wanted(f"{folder}/{file.path.rpartition('/')[2]}"):
+            yield file

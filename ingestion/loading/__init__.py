@@ -1,0 +1,1 @@
+"""A load: batches of files through change capture and dlt into the raw schema, and what the raw schema is."""

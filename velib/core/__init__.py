@@ -1,0 +1,1 @@
+"""Settings, errors, files and their locks, log lines, processes. Knows no other part of the project, and nothing of bikes."""

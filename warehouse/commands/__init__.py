@@ -1,1 +1,0 @@
-"""The verbs of `velib` that need nothing but this package."""

