@@ -41,7 +41,7 @@ def ui(port: int, host: str) -> None:
     """
     from velib.core import settings
     from velib.core.errors import VelibError
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
 
     if not _is_free(host, port):
         raise VelibError(f"port {port} on {host} is taken: give another --port")

@@ -46,7 +46,7 @@ def report(lines: Iterable[str], instance: dg.DagsterInstance, figures: Callable
 
 def latest_figures() -> dict[str, Any]:
     """How long the snapshots of the latest build took. Numbers, so that Dagster plots them."""
-    from velib.postgres.connections import connect
+    from velib.postgres.database import connect
 
     found: dict[str, Any] = {}
     with contextlib.closing(connect("velib dagster", autocommit=True)) as connection, connection.cursor() as cursor:

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from velib.core import settings
-from velib.postgres import Server
 from velib.postgres.connections import connect_to
+from velib.postgres.server import Server
 
 # What a shell without job control starts in the background ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -31,7 +31,7 @@ _DATABASE = "test"
 _WATCHDOG = """
 import shutil, sys
 from pathlib import Path
-from velib.postgres import Server
+from velib.postgres.server import Server
 root = Path(sys.argv[1])
 sys.stdin.buffer.read()
 for data in [*root.glob("*/postgres"), *root.glob("*/*/postgres"), *root.glob("*/*/*/postgres")]:

@@ -14,8 +14,8 @@ from tiny import minute
 
 from ingestion.loading import raw_schema
 from velib.core import settings
-from velib.postgres import Server
 from velib.postgres.connections import connect_to
+from velib.postgres.server import Server
 
 MODELS = ("dim_station", "fct_station_status", "fct_snapshots")
 

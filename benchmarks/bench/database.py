@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 _TABLES = """
 select

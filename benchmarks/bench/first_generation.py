@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extras import execute_values
 
 from ingestion.landing.capture_time import from_name
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 SCHEMA = "first_generation"
 

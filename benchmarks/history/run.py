@@ -25,8 +25,7 @@ from velib.simulator.archive import COMPRESSION_LEVEL, file_name, write_atomical
 from velib.simulator.city import City
 from velib.simulator.config import CityConfig, utc
 from velib.simulator.engine import Engine
-from velib.simulator.fleet import Bike
-from velib.simulator.network import Station
+from velib.simulator.network import Bike, Station
 from velib.simulator.payload import station_entry
 from velib.simulator.truth import Kind, Truth
 

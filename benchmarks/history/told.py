@@ -15,8 +15,8 @@ from ingestion.capture.network_state import AttributeChange, BikeChange, ChangeS
 from ingestion.formats.model import Attributes, Status
 from ingestion.formats.model import Bike as BikeSeen
 from velib.simulator.engine import Engine
-from velib.simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
-from velib.simulator.network import Station
+from velib.simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_COLLECT_CAUSES
+from velib.simulator.network import Bike, Station
 
 # What a station counts of its bikes, as indexes into its list of counts.
 MECHANICAL, ELECTRIC, OVERFLOW, ELECTRIC_OVERFLOW, TAKEN, PLAIN_TAKEN, TO_COLLECT, TO_FIX = range(8)

@@ -22,7 +22,7 @@ import xxhash
 from ingestion.capture.arrow_tables import from_ipc
 from ingestion.loading import catalog, raw_schema
 from ingestion.loading.dlt_source import load_tables, work_folder
-from velib.postgres.connections import connect, database_url
+from velib.postgres.database import connect, database_url
 from velib.simulator.archive import file_name
 
 LOAD = 10_000

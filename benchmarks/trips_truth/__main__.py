@@ -19,7 +19,7 @@ from benchmarks.trips_truth.matching import read_rows
 from benchmarks.trips_truth.page import PICTURE, write_page
 from benchmarks.trips_truth.plots import recall_and_precision
 from benchmarks.trips_truth.truth import read_world
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 FAULTY_DAYS = 2
 DROPOUTS_A_DAY = 150

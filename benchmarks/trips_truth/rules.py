@@ -1,7 +1,7 @@
 """The rules for the type of a trip with other thresholds: what each would call right and wrong.
 
-The rules are dbt_project/macros/figures/trips.sql's, written once more so that thresholds can be tried without a build; that both agree
-on every row is checked whenever this is used.
+The rules of dbt_project/macros/figures/trips.sql, written once more so that thresholds can be tried without a build; that both
+agree on every row is checked whenever this is used.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ import msgspec
 from msgspec import Meta
 
 from ingestion.formats.errors import ENTRY, FormatError, Reason
-from ingestion.formats.model import Station
 
 T = TypeVar("T")
 Rule = TypeVar("Rule", bound=Hashable)
@@ -87,7 +86,7 @@ def unmarked(payload: bytes) -> bytes:
 def plain(payload: bytes) -> bytes:
     """The payload without a byte order mark, and surely UTF-8: msgspec does not look into what it skips."""
     payload = unmarked(payload)
-    position = _first_not_utf8(payload)
+    position = first_not_utf8(payload)
     if position is not None:
         if payload.startswith(_UTF_16_MARKS):
             raise FormatError("invalid_json", "the file is UTF-16, and JSON is UTF-8")
@@ -95,7 +94,7 @@ def plain(payload: bytes) -> bytes:
     return payload
 
 
-def _first_not_utf8(data: bytes) -> int | None:
+def first_not_utf8(data: bytes) -> int | None:
     """Where data stops being UTF-8. In pieces: as a text, all at once, it may take four times its size."""
     if data.isascii():
         return None
@@ -241,19 +240,3 @@ def total(parts: tuple[int | None, ...], field: str) -> int | None:
     if not -MAX_COUNT - 1 <= result <= MAX_COUNT:
         raise FormatError("wrong_shape", f"{field} in {ENTRY}: {result} is out of range")
     return result
-
-
-def storable(station: Station, entry: bytes) -> Station:
-    """Refuse what PostgreSQL cannot store: bytes that are not UTF-8, and NUL characters in tracked text.
-
-    In JSON a NUL can only be written as an escape, so one search of the entry's bytes spares the look at each text.
-    """
-    if _first_not_utf8(entry) is not None:
-        raise FormatError("invalid_json", f"{ENTRY} is not valid UTF-8")
-    if b"\\" in entry and b"\\u0000" in entry:  # one byte is found in a twentieth of the time of six
-        parts: list[Any] = [station, station.attributes, station.status, *station.bikes]
-        for part in parts:
-            for field, value in zip(part._fields, part, strict=True) if part is not None else ():
-                if isinstance(value, str) and "\0" in value:
-                    raise FormatError("wrong_shape", f"{field} in {ENTRY} holds a NUL character")
-    return station

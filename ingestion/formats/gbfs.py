@@ -28,12 +28,12 @@ from ingestion.formats.decoding import (
     key,
     plain,
     shared,
-    storable,
     text,
     total,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Entry, Station, Status
+from ingestion.formats.storable import storable
 from ingestion.formats.velib_opendata import state
 
 INFORMATION_FEED = "gbfs_information"

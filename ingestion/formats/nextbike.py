@@ -28,12 +28,12 @@ from ingestion.formats.decoding import (
     percent,
     plain,
     shared,
-    storable,
     text,
     total,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
+from ingestion.formats.storable import storable
 
 
 class _Pack(msgspec.Struct, gc=False):

@@ -28,13 +28,13 @@ from ingestion.formats.decoding import (
     decode,
     flag,
     key,
-    storable,
     text,
     total,
     unmarked,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
+from ingestion.formats.storable import storable
 
 # msgspec fills these from the feed's names; gc=False because they hold no cycles and there are 15,000 a file.
 

@@ -22,11 +22,11 @@ from ingestion.formats.decoding import (
     decode,
     flag,
     plain,
-    storable,
     text,
 )
 from ingestion.formats.errors import ENTRY, FormatError
 from ingestion.formats.model import Attributes, Entry, Station, Status
+from ingestion.formats.storable import storable
 
 
 class _Point(msgspec.Struct, gc=False):

@@ -46,7 +46,7 @@ from ingestion.loading.rebuilding import rebuild_snapshot
 from ingestion.loading.workers import worker_pool
 from velib.core import settings
 from velib.core.errors import UsageError, VelibError
-from velib.postgres.connections import connect, database_url
+from velib.postgres.database import connect, database_url
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812

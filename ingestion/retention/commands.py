@@ -84,7 +84,7 @@ def _delete(zones: Sequence[Zone], before: datetime, dry_run: bool) -> None:
     from ingestion.loading.catalog import errors_in_one_line
     from ingestion.loading.raw_schema import ensure
     from ingestion.retention.compacting import Kept, delete
-    from velib.postgres.connections import connect
+    from velib.postgres.database import connect
 
     total = Kept()
     with errors_in_one_line(), closing(connect("velib keep", autocommit=True)) as connection:
@@ -99,7 +99,7 @@ def _delete(zones: Sequence[Zone], before: datetime, dry_run: bool) -> None:
 def _prune(before: datetime, dry_run: bool) -> None:
     from ingestion.loading.catalog import errors_in_one_line
     from ingestion.retention.pruning import prune
-    from velib.postgres.connections import connect
+    from velib.postgres.database import connect
 
     def waiting() -> None:
         click.echo("a load or a build is running: waiting for it …", err=True)

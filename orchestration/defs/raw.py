@@ -1,4 +1,4 @@
-"""The raw schema as assets: calls of `ingestion.loading.load`, which fills all of its tables at once, and one of `ingestion.retention.cleaning`."""
+"""The raw schema as assets: calls of the loader, which fills all of its tables at once, and of what cleans them."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -5,7 +5,7 @@ from velib.core.errors import VelibError
 from velib.monitoring.alerts import log
 from velib.monitoring.alerts.configuration import read
 from velib.monitoring.alerts.evaluation import evaluate_and_log
-from velib.postgres.connections import database_url
+from velib.postgres.database import database_url
 
 
 def evaluate() -> str:

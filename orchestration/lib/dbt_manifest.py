@@ -88,7 +88,7 @@ def _current(path: Path, folder: Path) -> dict[str, Any] | None:
 
 def _parse(path: Path) -> dict[str, Any]:
     """In a process of its own, which is rid of dbt again."""
-    code = "import sys; from pathlib import Path; from velib.building import dbt_process; dbt_process.read_project(Path(sys.argv[1]))"
+    code = "import sys, pathlib; from velib.building import dbt_process; dbt_process.read_project(pathlib.Path(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, str(path.parent)],
         env=settings.child_environment(),

@@ -25,7 +25,7 @@ class Warehouse(dg.ConfigurableResource):
 
     @contextlib.contextmanager
     def connect(self) -> "Iterator[Connection]":
-        from velib.postgres.connections import connect
+        from velib.postgres.database import connect
 
         with contextlib.closing(connect("velib dagster", autocommit=True)) as connection:
             yield connection

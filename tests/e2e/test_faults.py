@@ -22,7 +22,8 @@ from faults.processes import Velib, done, ended
 from ingestion.loading.load import LoadOptions, load
 from velib.core import settings
 from velib.monitoring.status import warehouse_status
-from velib.postgres import Server, processes
+from velib.postgres import processes
+from velib.postgres.server import Server
 
 pytestmark = pytest.mark.slow
 

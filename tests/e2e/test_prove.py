@@ -13,7 +13,7 @@ import pytest
 from prove.proof import prove
 
 from velib.core import settings
-from velib.postgres import Server
+from velib.postgres.server import Server
 
 pytestmark = pytest.mark.slow
 

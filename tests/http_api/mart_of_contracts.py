@@ -18,8 +18,9 @@ from psycopg2.extras import execute_values
 
 from velib.api.contracts import Column, Contracts, Relation, read
 from velib.core import settings
-from velib.postgres import READER, Server
 from velib.postgres.connections import connect_to
+from velib.postgres.home_files import READER
+from velib.postgres.server import Server
 
 DATABASE = "api_mart"
 START = datetime(2026, 6, 2, 8, tzinfo=UTC)

@@ -21,8 +21,9 @@ from reference.network import read_archive
 from ingestion.loading.load import load
 from velib.api import keys
 from velib.api.settings import Settings
-from velib.postgres import CORRECTOR, READER, Server
 from velib.postgres.connections import connect_to
+from velib.postgres.home_files import CORRECTOR, READER
+from velib.postgres.server import Server
 from velib.simulator.archive import write_archive
 from velib.simulator.config import CityConfig
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from change_sets import SNAPSHOTS, ChangeSets, differences, of_file, rebuild
 from reference.network import read_archive
-from test_change_sets import _SNAPSHOTS, ChangeSets, differences, of_file, rebuild
 from tiny import touch
 
 from ingestion.loading.load import LoadOptions
@@ -43,7 +43,7 @@ class Raw:
         if not self.rows("select from pg_tables where schemaname = 'raw' and tablename = 'loads'"):
             return []  # no load has come so far
         found = self.rows(
-            f"select feed, snapshot_at, file from raw.snapshots join ({_SNAPSHOTS}) c using (change_set_id, feed, snapshot_at) "
+            f"select feed, snapshot_at, file from raw.snapshots join ({SNAPSHOTS}) c using (change_set_id, feed, snapshot_at) "
             "order by 1, 2"
         )
         return [(feed, at, Path(file).name) for feed, at, file in found]
@@ -62,7 +62,7 @@ class Raw:
         """What counts is what the files say, and each change set stands on its neighbour in time."""
         expected = read_archive(list(folders))
         by_feed: dict[str, list[tuple[Any, ...]]] = {}
-        for row in self.rows(_SNAPSHOTS):
+        for row in self.rows(SNAPSHOTS):
             by_feed.setdefault(row[0], []).append(row)
         assert {feed: [row[1] for row in rows] for feed, rows in by_feed.items()} == {
             feed: [snapshot.captured_at for snapshot in snapshots] for feed, snapshots in expected.items()
@@ -79,7 +79,7 @@ class Raw:
             from (
                 select feed, snapshot_at, previous_snapshot_at,
                     lag(snapshot_at) over (partition by feed order by snapshot_at) as before
-                from raw.snapshots join ({_SNAPSHOTS}) as c using (change_set_id, feed, snapshot_at)
+                from raw.snapshots join ({SNAPSHOTS}) as c using (change_set_id, feed, snapshot_at)
             ) as s
             where previous_snapshot_at is distinct from before
             """

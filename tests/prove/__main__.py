@@ -23,7 +23,7 @@ from prove.commands import ProofError
 from prove.history import make_plan
 from prove.proof import BATCH, cases_of, prove, with_twin
 from velib.core import settings
-from velib.postgres import Server
+from velib.postgres.server import Server
 
 
 def main() -> int:

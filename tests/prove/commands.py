@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from velib.core import settings
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 PATIENCE = 600
 

@@ -27,8 +27,8 @@ from ingestion.retention import compacting
 from ingestion.retention.pruning import prune
 from prove.case import Case, CaseFile, arrange_arrivals, write
 from prove.commands import Velib
-from velib.postgres import Server
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
+from velib.postgres.server import Server
 
 # Builds make no data tests here: those run once, at the end.
 # Time stamps long past, so that they are trusted; each content has one of its own.

@@ -25,7 +25,7 @@ from prove.case import Case, make_case, owner
 from prove.commands import Velib
 from prove.history import History, make_plan
 from prove.shapes import TWIN, shape_of
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 # A batch's plan belongs to its number, so this must not change between a failure and its replay.
 BATCH = 500

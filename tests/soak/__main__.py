@@ -35,8 +35,8 @@ from soak.services import Service
 from soak.timeline import HOURS, Event, timeline
 from soak.watch import Watch, as_text, bytes_under
 from velib.core import settings
-from velib.postgres import Server
-from velib.postgres.connections import database_url
+from velib.postgres.database import database_url
+from velib.postgres.server import Server
 
 _LARGEST = 64 * 1024 * 1024
 # Files of which the warehouse has told what became of them.

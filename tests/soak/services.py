@@ -15,7 +15,7 @@ from typing import IO
 
 from benchmarks.bench.processes import tree
 from velib.core import settings
-from velib.postgres import Server
+from velib.postgres.server import Server
 
 _AGAIN_SECONDS = 2.0
 _ENDING_SECONDS = 30.0

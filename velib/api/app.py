@@ -1,7 +1,7 @@
 """The application: its parts put together, its routers, its OpenAPI document.
 
 A new group of endpoints is a module in api/routes with a `router`, and a line in `_routers`. What writes asks for
-`Depends(require("corrections"))` (velib/api/keys.py) and has a Database of its own role.
+`Depends(require("corrections"))` (velib/api/access.py) and has a Database of its own role.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from velib.api import contracts as mart
 from velib.api import docs_page, formats, problems
+from velib.api.access import require
 from velib.api.beside import Stations
 from velib.api.database import Database
 from velib.api.encodings import Compressed
@@ -21,7 +22,7 @@ from velib.api.freshness import Watch
 from velib.api.guard import Guard
 from velib.api.heads import Heads
 from velib.api.kept import Kept
-from velib.api.keys import Keys, require
+from velib.api.keys import Keys
 from velib.api.metrics import Metrics
 from velib.api.observed import Observed
 from velib.api.pipeline import Pipeline

@@ -18,10 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import Request, Security
-from fastapi.security import APIKeyHeader
-
-from velib.api.problems import Problem
 from velib.core.errors import VelibError
 
 HEADER = "X-API-Key"
@@ -111,27 +107,6 @@ class Keys:
         if stamp != self._stamp:
             self._from_file = tuple(parse(self._file.read_text(encoding="utf-8"), self._file.name))
             self._stamp = stamp
-
-
-_header = APIKeyHeader(name=HEADER, auto_error=False, description="A key of `velib api key new`.")
-
-
-def require(scope: str):  # type: ignore[no-untyped-def]  # a dependency; FastAPI reads its signature
-    """A dependency: the request has a key with this scope, which it gives. Nothing is ever open for want of keys."""
-
-    async def holder(request: Request, given: str | None = Security(_header)) -> Key:
-        from velib.api.state import state_of
-
-        if not given:
-            raise Problem(401, f"this needs an API key in the header {HEADER}", headers={"www-authenticate": "ApiKey"})
-        key = state_of(request).keys.find(given[:200])
-        if key is None:
-            raise Problem(401, "this API key is not known", headers={"www-authenticate": "ApiKey"})
-        if scope not in key.scopes:
-            raise Problem(403, f"this API key has not the scope {scope}")
-        return key
-
-    return holder
 
 
 def _digest(key: str) -> str:

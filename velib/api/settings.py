@@ -6,7 +6,8 @@ from pathlib import Path
 
 from velib.core import settings as warehouse_settings
 from velib.core.errors import UsageError, VelibError
-from velib.postgres import CORRECTOR, READER, Server
+from velib.postgres.home_files import CORRECTOR, READER
+from velib.postgres.server import Server
 
 DATABASE_URL = "VELIB_API_DATABASE_URL"
 CORRECTIONS_URL = "VELIB_API_CORRECTIONS_DATABASE_URL"

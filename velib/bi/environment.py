@@ -82,7 +82,8 @@ def _reader_url() -> str:
         raise VelibError(
             f"on your own server the password of velib_reader is yours to give: set {private.DATABASE_URL} to its libpq URL"
         )
-    from velib.postgres import READER, Server
+    from velib.postgres.home_files import READER
+    from velib.postgres.server import Server
 
     server = Server(settings.velib_home())
     server.start()

@@ -32,7 +32,7 @@ def build(full_refresh: bool, select: Sequence[str], full: bool, no_tests: bool,
     Runs `dbt build`; ARGUMENTS are passed on to it, for instance --vars '{…}'.
     """
     from velib.postgres import dbt_profile
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
 
     if not (settings.dbt_project() / "dbt_project.yml").exists():
         raise VelibError(f"no dbt project in {settings.dbt_project()}")

@@ -8,7 +8,7 @@ Before dbt's arguments may stand what only their author knows of them: OF_EVERYT
 
 What of dbt's own files the home holds (its target folder) is under a file lock, for one home may be used for two databases.
 
-dbt reads the project once, for all homes and until a file of it changes (velib/building/dbt_parsed.py). `make install` has it do so.
+dbt reads the project once, for all homes and until a file of it changes (dbt_parsed.py). `make install` has it do so.
 
 A process that builds again and again (velib/cli/fork_server.py) imports dbt and parses the project once, and forks for each build:
 `start` then makes no new process but a fork, which differs in nothing else.
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 # Our number of PostgreSQL's advisory locks. dbt_project/macros/engine/guards.sql has it too.
 BUILD_LOCK = 0x7E11B_B11D
-# The builds that were written down (dbt_project/macros/engine/builds.sql), as `b`, and which of them is the newest: the clock may have
-# been wrong. A database that was built before they had numbers has no such column: then the name means the outer one, a null.
+# The builds that were written down (macros/engine/builds.sql of dbt_project), as `b`, and which of them is the newest: the clock may
+# have been wrong. A database that was built before they had numbers has no such column: then the name means the outer one, a null.
 BUILDS = """
     (select null::bigint as build_number) as without_numbers
     cross join lateral (
@@ -54,7 +54,7 @@ NEWEST_BUILD_FIRST = "b.build_number desc nulls last, b.started_at desc"
 HOLDER = "VELIB_BUILD_LOCK_HOLDER"
 WAITING = "waiting for another build to end …"
 
-# The run is of the whole project; or of that without what stands as it was built (velib/building/unchanged_models.py). It makes no data tests.
+# The run is of the whole project; or of that without what stands as it was built (unchanged_models.py). It makes no data tests.
 OF_EVERYTHING = "--of-everything"
 OF_CHANGES = "--of-changes"
 UNTESTED = "--untested"
@@ -162,7 +162,7 @@ def may_pass(text: str) -> bool:
 @contextlib.contextmanager
 def build_lock(when_waiting: Callable[[], None]) -> Iterator[int]:
     """Hold the lock on builds of the warehouse's database; gives the backend that does. `when_waiting` is called once."""
-    from velib.postgres.connections import connect
+    from velib.postgres.database import connect
 
     parent = os.getppid()
 
@@ -208,7 +208,7 @@ def _arguments(given: list[str]) -> list[str]:
         candidates = [tested, f"{tested} untested"] if UNTESTED in scope else [tested]
         project, left_out = candidates[-1], list[str]()
         if OF_CHANGES in scope:
-            from velib.postgres.connections import connect
+            from velib.postgres.database import connect
 
             with contextlib.closing(connect("velib build", autocommit=True)) as connection:
                 for candidate in candidates:
@@ -300,7 +300,7 @@ def _read_project(target: "Path", *options: str) -> Any:
 def _database_name() -> str | None:
     from psycopg2.extensions import parse_dsn
 
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
 
     return parse_dsn(database_url()).get("dbname")
 

@@ -16,7 +16,8 @@ def docs() -> None:
 
     Of the warehouse that VELIB_DATABASE_URL or VELIB_HOME names; else of yours; else, when there is none yet, of the demo's.
     """
-    from velib.postgres import Server, dbt_profile
+    from velib.postgres import dbt_profile
+    from velib.postgres.server import Server
 
     what = choose()
     external = settings.external_database_url() is not None

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from velib.core import settings
 from velib.core.durations import in_words
-from velib.postgres.connections import connect, database_url
+from velib.postgres.database import connect, database_url
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812

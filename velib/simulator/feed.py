@@ -10,8 +10,7 @@ from __future__ import annotations
 from velib.simulator.chance import below, exponential, moments, pick, stream
 from velib.simulator.config import CityConfig, utc
 from velib.simulator.engine import Engine
-from velib.simulator.fleet import Bike
-from velib.simulator.network import Station
+from velib.simulator.network import Bike, Station
 from velib.simulator.payload import station_entry
 from velib.simulator.truth import Fault, Kind
 

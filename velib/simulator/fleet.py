@@ -1,10 +1,10 @@
-"""The bikes: who they are and in what state. Where they stand is the engine's business."""
+"""The fleet of a city: which bikes there are, and in what state the night finds them. Where they stand is the engine's business."""
 
 from __future__ import annotations
 
 from velib.simulator.chance import below, lognormal, pick, stream
 from velib.simulator.config import CityConfig
-from velib.simulator.network import Station
+from velib.simulator.network import Bike
 
 AVAILABLE = "disponible"
 BLOCKED = "indisponible"
@@ -15,42 +15,6 @@ TO_FIX_CAUSES = ("PNEU", "SELLE", "FREIN")
 TO_COLLECT_CAUSES = ("CADRE", "MOTEUR", "ROUE", "CHAINE")
 """Causes that need the workshop. The real feed's causes are not documented: these are made up."""
 LEADING_ZERO_NAME = "08047"
-
-
-class Bike:
-    """One bike. `json` caches its text in the feed and is dropped whenever that changes."""
-
-    __slots__ = (
-        "battery", "cause", "dock", "electric", "faulty", "held_until", "index", "json", "last_rated", "name", "rate",
-        "rates", "since", "station",
-    )  # fmt: skip
-
-    def __init__(self, index: int, name: str) -> None:
-        self.index = index
-        self.name = name
-        self.electric = False
-        self.battery: int | None = None
-        self.cause: str | None = None
-        """Why it is blocked; None: it is not."""
-        self.faulty = False
-        """Broken, though nobody has found out yet."""
-        self.rate: int | None = None
-        self.rates = 0
-        self.last_rated = 0
-        self.station: Station | None = None
-        self.dock = 0
-        self.since = 0
-        self.held_until = 0
-        """Nobody takes it until then: the feed is about to leave it out of one snapshot (a flicker)."""
-        self.json: str | None = None
-
-    def copy(self) -> Bike:
-        """A double of it, for a feed that lists it twice."""
-        twin = Bike(self.index, self.name)
-        for field in Bike.__slots__:
-            setattr(twin, field, getattr(self, field))
-        twin.json = None
-        return twin
 
 
 def build_fleet(config: CityConfig) -> list[Bike]:

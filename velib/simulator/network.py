@@ -1,4 +1,4 @@
-"""The stations: where they stand, how many docks they have, what they are like.
+"""Stations and bikes: what they are. Of the stations also where they stand, how many docks they have, what they are like.
 
 A station also knows what stands in it now (`bikes`, `free` docks); moving bikes is the engine's business.
 """
@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import TYPE_CHECKING
 
 from velib.simulator.chance import below, between, lognormal, pick, stream
 from velib.simulator.config import CityConfig
 from velib.simulator.geography import AREAS, EXCEPTIONS, HILLS, METRES_PER_DEGREE, Area, distance_m
 from velib.simulator.names import station_names
-
-if TYPE_CHECKING:
-    from velib.simulator.fleet import Bike
 
 OPERATIVE = "Operative"
 CLOSED_STATES = ("Close", "Work in progress", "Neutralised", "Dismantle")
@@ -23,6 +19,42 @@ DOCKS_PER_STATION = 31
 """The real network's mean capacity."""
 DOCKS_PER_BIKE = 2.2
 """What a city gets at least: the real network has about 46,000 docks for its 15,000–19,000 bikes."""
+
+
+class Bike:
+    """One bike. `json` caches its text in the feed and is dropped whenever that changes."""
+
+    __slots__ = (
+        "battery", "cause", "dock", "electric", "faulty", "held_until", "index", "json", "last_rated", "name", "rate",
+        "rates", "since", "station",
+    )  # fmt: skip
+
+    def __init__(self, index: int, name: str) -> None:
+        self.index = index
+        self.name = name
+        self.electric = False
+        self.battery: int | None = None
+        self.cause: str | None = None
+        """Why it is blocked; None: it is not."""
+        self.faulty = False
+        """Broken, though nobody has found out yet."""
+        self.rate: int | None = None
+        self.rates = 0
+        self.last_rated = 0
+        self.station: Station | None = None
+        self.dock = 0
+        self.since = 0
+        self.held_until = 0
+        """Nobody takes it until then: the feed is about to leave it out of one snapshot (a flicker)."""
+        self.json: str | None = None
+
+    def copy(self) -> Bike:
+        """A double of it, for a feed that lists it twice."""
+        twin = Bike(self.index, self.name)
+        for field in Bike.__slots__:
+            setattr(twin, field, getattr(self, field))
+        twin.json = None
+        return twin
 
 
 class Station:

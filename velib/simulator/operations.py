@@ -11,8 +11,8 @@ from datetime import datetime
 from velib.simulator.chance import below, between, exponential, lognormal, pick, stream
 from velib.simulator.config import PARIS
 from velib.simulator.engine import Engine
-from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
-from velib.simulator.network import OPERATIVE, Station
+from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES
+from velib.simulator.network import OPERATIVE, Bike, Station
 from velib.simulator.truth import Kind
 
 BIKES_PER_TRUCK = 1_000

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 
 from velib.simulator.engine import status
-from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, Bike
-from velib.simulator.network import Station
+from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES
+from velib.simulator.network import Bike, Station
 
 
 def bike_text(bike: Bike) -> str:

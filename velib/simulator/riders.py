@@ -5,8 +5,8 @@ from __future__ import annotations
 from velib.simulator.chance import below, between, moments, pick, stream
 from velib.simulator.demand import ROUND_TRIP_SHARE, Demand, Purpose
 from velib.simulator.engine import FLAT_PERCENT, Engine
-from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, TO_FIX_CAUSES, Bike
-from velib.simulator.network import Station
+from velib.simulator.fleet import FLAT_BATTERY, TO_COLLECT_CAUSES, TO_FIX_CAUSES
+from velib.simulator.network import Bike, Station
 from velib.simulator.truth import Kind
 
 ELECTRIC_PREFERRED = 0.6

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from velib.simulator.config import utc
-from velib.simulator.fleet import Bike
-from velib.simulator.network import Station
+from velib.simulator.network import Bike, Station
 
 NOWHERE = -1
 

@@ -22,7 +22,9 @@ from ingestion.loading.load import load
 from velib.core import settings
 from velib.monitoring.alerts import stations
 from velib.monitoring.alerts.configuration import Alerts, Rule
-from velib.postgres import READER, Server, dbt_profile
+from velib.postgres import dbt_profile
+from velib.postgres.home_files import READER
+from velib.postgres.server import Server
 from velib.simulator.archive import write_archive
 from velib.simulator.config import CityConfig
 

@@ -1,4 +1,4 @@
-"""What spares dbt work (velib/building/dbt_parsed.py, velib/building/dbt_shortcuts.py) changes nothing of what dbt makes of a project."""
+"""What spares dbt work (dbt_parsed.py and dbt_shortcuts.py in velib/building) changes nothing of what dbt makes of a project."""
 
 from __future__ import annotations
 

@@ -10,8 +10,10 @@ import psycopg2
 import pytest
 
 from velib.core import settings
-from velib.postgres import CORRECTOR, READER, Server, binaries
+from velib.postgres import binaries
 from velib.postgres.connections import connect_to
+from velib.postgres.home_files import CORRECTOR, READER
+from velib.postgres.server import Server
 
 
 def test_the_roles_are_made(new_home: Callable[[], Path]) -> None:

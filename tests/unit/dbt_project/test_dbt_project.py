@@ -258,7 +258,7 @@ def test_names_and_layers(models: dict[str, dict[str, Any]], manifest: dict[str,
 
 
 def test_nothing_is_pruned_before_who_reads_it_has_applied_it(models: dict[str, dict[str, Any]]) -> None:
-    """A model that reads change sets and is not among ingestion.retention.pruning's readers would lack what goes before it looks."""
+    """A model that reads change sets and is not among pruning's readers would lack what goes before it looks."""
     parents = {name: [each.rpartition(".")[2] for each in node["depends_on"]["nodes"]] for name, node in models.items()}
 
     def reads_change_sets(name: str) -> bool:

@@ -16,13 +16,14 @@ from tiny import minute
 
 import ingestion.loading.load
 import velib.monitoring.health
-import velib.postgres.connections
+import velib.postgres.database
 from ingestion import commands
 from ingestion.capture.extraction import Quarantined
 from ingestion.landing.landing_zone import LandingFile
 from ingestion.loading.load import LoadOptions, LoadSummary
 from velib.cli import main as cli
 from velib.core.errors import VelibError
+from velib.monitoring.commands import status
 from velib.monitoring.health import Seen
 from velib.monitoring.status import FeedStatus, Gap, LastBuild, QuarantinedFile, WarehouseStatus
 
@@ -46,7 +47,7 @@ class Loading:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(cli, "_verbs", lambda: {"load": _Verb(commands.load), "status": _Verb(commands.status)})
+    monkeypatch.setattr(cli, "_verbs", lambda: {"load": _Verb(commands.load), "status": _Verb(status)})
 
     def invoke(*arguments: str, loading: Any = None) -> Result:
         monkeypatch.setattr(ingestion.loading.load, "load", loading or Loading(LoadSummary()))
@@ -221,7 +222,7 @@ def status_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Ca
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(velib.postgres.connections, "connect", lambda *_, **__: Connection())
+    monkeypatch.setattr(velib.postgres.database, "connect", lambda *_, **__: Connection())
 
     def show(found: WarehouseStatus) -> list[str]:
         monkeypatch.setattr(velib.monitoring.health, "look", lambda *_: Seen(minute(720), found, free_bytes=10**10))

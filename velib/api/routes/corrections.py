@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from velib.api import formats
+from velib.api.access import require
 from velib.api.contracts import Contracts
 from velib.api.corrections import FIELDS, Corrector
-from velib.api.keys import Key, require
+from velib.api.keys import Key
 from velib.api.listing import Listing, Time
 from velib.api.models import row_model
 from velib.api.problems import documented, unusable

@@ -20,7 +20,7 @@ from velib.monitoring.alerts.configuration import Alerts, Receiver, Rule
 from velib.monitoring.alerts.delivery import Outcome, Post
 from velib.monitoring.alerts.log import log
 from velib.monitoring.alerts.messages import Message, Part
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 -- One row a feed of which snapshots captured in the last 24 hours are in the mart: how long they took there. Each counts with
 -- the first build that had it. One that was written again (a late file's successor) does not say when that was, and is left out,
--- as is what was built before builds wrote that down (macros/engine/refreshes.sql). Only the window is read, through the index on feed
--- and time.
+-- as is what was built before builds wrote that down (macros/engine/refreshes.sql). Only the window is read, through the index
+-- on feed and time.
 with ages as (
     select
         recent.feed,

@@ -23,10 +23,10 @@ import psycopg2
 import pytest
 import tiny
 import xxhash
+from change_sets import SNAPSHOTS
 from faults.database import Database
 from faults.processes import Velib
 from raw import ONE, Raw, simulated, strings
-from test_change_sets import _SNAPSHOTS
 from tiny import app, gbfs, minute, put, station, street, touch, write
 
 import ingestion.loading.load
@@ -565,7 +565,7 @@ def test_a_feed_that_changes_its_format(raw: Raw, folder: Path) -> None:
     load(strings([files[3], files[2]]), ONE)
     (folder / "away").rename(files[4])
     found = raw.rows(
-        f"select s.snapshot_at, s.format from raw.snapshots s join ({_SNAPSHOTS}) c using (change_set_id) order by 1"
+        f"select s.snapshot_at, s.format from raw.snapshots s join ({SNAPSHOTS}) c using (change_set_id) order by 1"
     )
     assert [name for _, name in found] == list(formats.values())
     raw.check(folder)

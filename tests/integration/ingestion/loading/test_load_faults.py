@@ -28,7 +28,8 @@ from ingestion.retention.cleaning import clean
 from velib.core import settings
 from velib.core.errors import VelibError
 from velib.monitoring.status import warehouse_status
-from velib.postgres import Server, processes
+from velib.postgres import processes
+from velib.postgres.server import Server
 
 
 class Stall(NamedTuple):

@@ -22,8 +22,8 @@ from psycopg2.extensions import make_dsn
 
 from ingestion.loading.load import load
 from velib.core import settings
-from velib.postgres import READER
 from velib.postgres.connections import connect_to
+from velib.postgres.home_files import READER
 
 pytestmark = pytest.mark.slow
 

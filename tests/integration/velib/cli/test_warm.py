@@ -58,7 +58,7 @@ def warm(root: Path) -> Iterator[Warm]:
 
 
 def ran(warm: Warm, *arguments: str) -> tuple[int, str]:
-    verb = fork_server.start(arguments)
+    verb = warm.start(arguments)
     assert verb is not None
     said, _ = verb.communicate()
     return verb.returncode, said
@@ -89,16 +89,16 @@ def test_builds_in_forks(root: Path, warm: Warm) -> None:
     code, said = ran(warm, "build")
     assert (code, "Failure in test light" in said) == (1, True), said
     assert set(forks(root)) == {server}
-    before = fork_server._server
+    before = warm._server
     assert ran(warm, "--version")[0] == 0
-    assert fork_server._server is not before
+    assert warm._server is not before
 
 
 def test_a_process_that_is_killed_is_started_again(root: Path, warm: Warm) -> None:
     assert ran(warm, "--version")[0] == 0
-    assert fork_server._server is not None
-    fork_server._server.kill()
-    fork_server._server.wait()
+    assert warm._server is not None
+    warm._server.kill()
+    warm._server.wait()
     assert ran(warm, "--version")[0] == 0
 
 
@@ -108,8 +108,8 @@ def test_one_that_cannot_be_started_is_none() -> None:
 
 
 def test_a_verb_is_ended_with_all_that_it_has_started(warm: Warm) -> None:
-    fork_server._environment["NAP"] = "60"
-    verb = fork_server.start(["build"])
+    warm._environment["NAP"] = "60"
+    verb = warm.start(["build"])
     assert isinstance(verb, Verb)
     waiting = threading.Thread(target=verb.communicate)
     waiting.start()

@@ -15,7 +15,7 @@ from feed_server import ok, serving, with_etag
 
 from velib.cli import main as cli
 from velib.core import settings
-from velib.postgres.connections import connect
+from velib.postgres.database import connect
 
 OPENDATA = json.dumps(
     [{"stationcode": "16107", "name": "Benjamin Godard", "numbikesavailable": 4, "mechanical": 1, "ebike": 3}]

@@ -23,7 +23,7 @@ import ingestion.loading.load
 from ingestion.loading.load import LoadOptions, load
 from velib.core import settings
 from velib.core.errors import VelibError
-from velib.postgres import Server
+from velib.postgres.server import Server
 
 
 @pytest.fixture

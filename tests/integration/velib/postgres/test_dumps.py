@@ -14,8 +14,9 @@ from faults.processes import done, run
 
 from velib.core import settings
 from velib.core.errors import VelibError
-from velib.postgres import Server, dumps
+from velib.postgres import dumps
 from velib.postgres.connections import connect_to
+from velib.postgres.server import Server
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,11 @@ import pytest
 
 from velib.core import settings
 from velib.core.errors import VelibError
-from velib.postgres import READER, Server, account, processes
-from velib.postgres.connections import connect_to, database_url
+from velib.postgres import account, processes
+from velib.postgres.connections import connect_to
+from velib.postgres.database import database_url
+from velib.postgres.home_files import READER
+from velib.postgres.server import Server
 
 ROOT = os.geteuid() == 0
 NewHome = Callable[[], Path]
@@ -183,7 +186,7 @@ def _run_until_cut_off(connection: "psycopg2.extensions.connection") -> None:
 
 def test_starts_at_once_make_one_server(new_home: NewHome) -> None:
     home = new_home()
-    code = "from velib.postgres.connections import database_url; print(database_url())"
+    code = "from velib.postgres.database import database_url; print(database_url())"
     environment = {**os.environ, "VELIB_HOME": str(home)}
     started = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)

@@ -7,6 +7,8 @@ import pytest
 from velib.building import docs_command
 from velib.core import settings
 
+MODELS = settings.dbt_project() / "models"
+
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -39,9 +41,8 @@ def test_what_was_asked_for_is_taken(project: Path, monkeypatch: pytest.MonkeyPa
 def test_the_overview_is_ours_and_its_links_lead_somewhere() -> None:
     import re
 
-    models = Path(__file__).parents[2] / "dbt_project" / "models"
-    text = (models / "overview.md").read_text()
+    text = (MODELS / "overview.md").read_text()
     assert "{% docs __overview__ %}" in text
     linked = re.findall(r"#!/model/model\.velib\.(\w+)\)", text)
     assert len(linked) >= 5
-    assert all((models / "mart" / f"{name}.sql").exists() for name in linked)
+    assert all(list((MODELS / "mart").rglob(f"{name}.sql")) for name in linked)
