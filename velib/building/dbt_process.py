@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # Our number of PostgreSQL's advisory locks. dbt_project/macros/engine/guards.sql has it too.
 BUILD_LOCK = 0x7E11B_B11D
-# The builds that were written down (macros/engine/builds.sql of dbt_project), as `b`, and which of them is the newest: the clock may
+# The builds that were written down (macros/engine/builds.sql), as `b`, and which of them is the newest: the clock may
 # have been wrong. A database that was built before they had numbers has no such column: then the name means the outer one, a null.
 BUILDS = """
     (select null::bigint as build_number) as without_numbers

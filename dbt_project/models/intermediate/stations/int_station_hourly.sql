@@ -15,7 +15,8 @@
 -- depends_on: {{ ref('int_station_hours_scope') }}
 -- Each station's hours. Whole numbers, so that whatever is added up from them adds up exactly. Steps:
 --   1. stretches: the hours in scope that follow one another, or all of time;
---   2. what each hour of a stretch says (hours_of_status in macros/figures/station_hours.sql): stretch by stretch, so that no more than a
+--   2. what each hour of a stretch says (hours_of_status in macros/figures/station_hours.sql): stretch by stretch, so that
+-- no more than a
 --      station's hours are in memory. The interval that is open ends at the feed's last snapshot;
 --   3. the rides of customers that began and ended in each hour.
 -- An hour of which nothing was observed, and in which no ride began or ended, has no row. Columns from wide to narrow, so that

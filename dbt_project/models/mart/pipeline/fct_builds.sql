@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
--- One row a run of dbt that made models. A record of events: builds write it (macros/engine/builds.sql), and it depends on when things
+-- One row a run of dbt that made models. A record of events: builds write it (macros/engine/builds.sql), and it depends on
+-- when things
 -- were done. Whoever keeps answers from the mart knows by it how long they hold.
 -- depends_on: {{ ref('int_snapshots') }}
 select

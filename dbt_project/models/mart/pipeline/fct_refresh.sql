@@ -1,7 +1,6 @@
 {{ config(materialized='view') }}
 -- One row a build and feed that gained snapshots by it. A record of events: builds write it at their end
--- (macros/engine/refreshes.sql),
--- a full refresh keeps it, and it depends on when things were done.
+-- (macros/engine/refreshes.sql), a full refresh keeps it, and it depends on when things were done.
 -- depends_on: {{ ref('int_snapshots') }}
 select
     build_id,
