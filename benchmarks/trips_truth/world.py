@@ -21,7 +21,7 @@ from velib.simulator.archive import write_archive
 from velib.simulator.config import CityConfig
 
 MINUTES = (1, 5, 15)
-"""The cadences of collectors (DESIGN.md); each is a multiple of the first."""
+"""The cadences of collectors; each is a multiple of the first."""
 _PARIS = ZoneInfo("Europe/Paris")
 
 

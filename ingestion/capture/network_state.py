@@ -25,7 +25,8 @@ from ingestion.formats import Format, FormatError
 from ingestion.formats.cut import Cut
 from ingestion.formats.model import Attributes, Bike, Entry, Station, Status
 
-# More than this share of the stations that count bikes list none: the file contradicts itself (DESIGN.md).
+# More than this share of the stations that count bikes list none: the file contradicts itself.
+# Why: docs/decisions/0004-acceptance-depends-on-the-file-alone.md.
 CONTRADICTION_SHARE = 0.20
 
 # The place of the bikes in the street: no station. A station code is never empty, so it is free as a key.

@@ -19,7 +19,7 @@ EARTH_RADIUS_M = 6_371_008.8
 
 
 class Thresholds(NamedTuple):
-    """DESIGN.md's defaults for the type of a trip."""
+    """The defaults of docs/decisions/0014-trip-types-and-thresholds.md."""
 
     gap: timedelta = GAP
     flicker_seconds: float = 180
@@ -290,7 +290,7 @@ def _trip(snapshots: Sequence[FullSnapshot], movement: Movement, together: int, 
 
 
 def _type(row: TripRow, left: Bike, came: Bike, longest_step: timedelta, together: int, thresholds: Thresholds) -> str:
-    """The first rule of DESIGN.md that holds."""
+    """The first rule that holds, of docs/decisions/0014-trip-types-and-thresholds.md."""
     same_station = row.origin_station_code == row.destination_station_code
     repaired = left.status == "indisponible" and came.status == "disponible"
     charged = (

@@ -1,4 +1,4 @@
-"""What each station is, over all feeds, and the district that it lies in: DESIGN.md's rules, from the full snapshots."""
+"""What each station is, over all feeds, and the district that it lies in: the rules of docs/decisions, from the full snapshots."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ positions as (
     {% endif %}
 {% endmacro %}
 
-{#- The type of a movement: the first rule that holds (DESIGN.md). Each looks only at the movement and the snapshots inside it. -#}
+{#- The type of a movement: the first rule that holds (docs/decisions/0014-trip-types-and-thresholds.md). Each looks only at the movement and the snapshots inside it. -#}
 {% macro trip_type(m) %}
     case
         when {{ m }}.has_gap then 'gap'

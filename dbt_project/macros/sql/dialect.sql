@@ -1,6 +1,5 @@
 {#-
-    What only PostgreSQL says, in one place: another engine overrides these by adapter dispatch (DESIGN.md, "Outgrowing one
-    machine").
+    What only PostgreSQL says, in one place: another engine overrides these by adapter dispatch.
 -#}
 
 {% macro seconds_between(start, finish) -%}

@@ -124,7 +124,8 @@ def test_a_wrong_verb_and_a_wrong_option_are_found() -> None:
 
 
 def test_the_mart_table_lists_the_mart() -> None:
-    section = README.read_text(encoding="utf-8").split("\n## The mart\n")[1].split("\n## ")[0]
+    page = ROOT / "docs" / "mart.md"
+    section = page.read_text(encoding="utf-8").split("\n## The tables\n")[1].split("\n## ")[0]
     listed = re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
     models = [model.stem for model in (ROOT / "dbt_project" / "models" / "mart").rglob("*.sql")]
     assert sorted(listed) == sorted(models)
@@ -140,3 +141,25 @@ def test_what_is_given_to_sqlalchemy_names_its_driver() -> None:
     ]
     assert given
     assert all(make_url(each).drivername == "postgresql+psycopg2" for each in given)
+
+
+_NAMED = re.compile(r"(?<![\w./-])((?:[\w-]+/)+[\w-]+\.(?:py|sql|yml|yaml|md|toml|json|sh))(?![\w/])")
+_TREES = ("benchmarks", "dbt_project", "deploy", "docs", "ingestion", "orchestration", "tests", "velib")
+
+
+def cited(text: str) -> set[str]:
+    """The files of the project that a text names by their path from its root, or, in dbt's own files, from dbt_project."""
+    return {name for name in _NAMED.findall(text) if name.startswith((*(f"{tree}/" for tree in _TREES), "macros/"))}
+
+
+def test_the_files_that_comments_and_pages_name_are_there() -> None:
+    missing = []
+    folders = [ROOT / tree for tree in _TREES if tree != "tests"]  # tests make files of their own and name them
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".sql", ".yml", ".md")]
+    for path in [*files, *ROOT.glob("*.md"), *ROOT.glob("*.yml"), ROOT / "pyproject.toml", ROOT / "Makefile"]:
+        if {"target", "logs", "node_modules"} & set(path.parts) or path.name in ("CHANGELOG.md", "test_docs.py"):
+            continue
+        for name in cited(path.read_text(encoding="utf-8")):
+            if not (ROOT / name).exists() and not (ROOT / "dbt_project" / name).exists():
+                missing.append(f"{path.relative_to(ROOT)}: {name}")
+    assert missing == []

@@ -385,7 +385,7 @@ _nextbike_snapshot = st.builds(
 
 
 def content(payload: bytes, snapshot_format: Any) -> dict[str, Any]:
-    """What a file says, by DESIGN.md: its stations, and each bike at the one place that counts."""
+    """What a file says, by docs/decisions: its stations, and each bike at the one place that counts."""
     listed: dict[str, Station] = {}
     in_street: list[Bike] = []
     for entry in snapshot_format.split(payload):
