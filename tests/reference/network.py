@@ -24,8 +24,7 @@ from ingestion.landing import capture_time
 
 PARIS = ZoneInfo("Europe/Paris")
 # docs/decisions/0004-acceptance-depends-on-the-file-alone.md: a file contradicts itself where more than this share
-# of the stations that count bikes
-# list none.
+# of the stations that count bikes list none.
 MOST_CONTRADICTING = 0.20
 # A capture time in another year (in UTC) is a clock that nobody had set.
 YEARS = range(2000, 2100)
