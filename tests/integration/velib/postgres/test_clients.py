@@ -35,7 +35,7 @@ def url(fresh_database: str) -> str:
     folder = settings.dbt_project()
     [forever] = [
         line.split("-%}")[1].split("{%-")[0].strip()
-        for line in (folder / "macros" / "dialect" / "dialect.sql").read_text().splitlines()
+        for line in (folder / "macros" / "sql" / "dialect.sql").read_text().splitlines()
         if "default__forever" in line
     ]
     with contextlib.closing(connect_to(fresh_database, "velib tests")) as connection:
