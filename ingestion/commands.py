@@ -31,6 +31,12 @@ LOG_EVERY = 2000
     show_default=True,
     help="Of times in file names without a zone.",
 )
+@click.option(
+    "--name-time",
+    metavar="PATTERN",
+    envvar="VELIB_NAME_TIME",
+    help="How file names state their time, as strptime says it: %d.%m.%Y_%Hh%M. A / takes in the folder above.",
+)
 @click.option("--max-mb", default=256, show_default=True, help="Quarantine files larger than this, decompressed.")
 @click.option("--batch", default=4096, show_default=True, help="Files a load: what is lost at most when it is killed.")
 @click.option("--workers", type=int, help="Processes that read files.  [default: one a core]")
@@ -48,6 +54,7 @@ def load(
     feed: str | None,
     format_name: str | None,
     time_zone: str,
+    name_time: str | None,
     max_mb: int,
     batch: int,
     workers: int | None,
@@ -60,23 +67,27 @@ def load(
     on; the exit code is then 3.
     """
     import os
-    from zoneinfo import ZoneInfo
 
     from ingestion.loading.load import LoadOptions
     from ingestion.loading.load import load as load_files
+    from velib.core import settings
     from velib.core.errors import UsageError
 
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ValueError, OSError, KeyError) as error:
-        raise UsageError(f"unknown time zone {time_zone}") from error
     if feed is not None and not (feed.strip() and feed.isprintable()):
         raise UsageError("--feed must be a name")
     for name, value in (("--max-mb", max_mb), ("--batch", batch), ("--workers", workers)):
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1")
     options = LoadOptions(
-        feed, format_name, zone, max_mb * 1024 * 1024, batch, workers or os.cpu_count() or 1, relist, follow_links
+        feed,
+        format_name,
+        settings.time_zone(time_zone),
+        name_time or None,
+        max_mb * 1024 * 1024,
+        batch,
+        workers or os.cpu_count() or 1,
+        relist,
+        follow_links,
     )
     with _Progress() as progress:
         summary = load_files(paths, options, progress.listed, progress.advance, progress.waiting)

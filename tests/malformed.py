@@ -486,6 +486,20 @@ _NAMES: dict[str, Case] = {
     "year 1999": refused("implausible_capture_time", "1999-12-31", APP, name="{kind}_19991231_235959_UTC.json"),
     "year 2100": refused("implausible_capture_time", "2100-01-01", APP, name="{kind}_21000101_000000_UTC.json"),
     "year 9999": refused("implausible_capture_time", "9999-12-31", APP, name="{kind}_99991231_235959_CET.json"),
+    "a zone of elsewhere": refused("unknown_zone", "'EDT' is no zone", APP, name="{kind}_20260602_080000_EDT.json"),
+    "letters that may be a zone": refused("unknown_zone", "--time-zone", APP, name="{kind}_20260602_080000_XYZ.json"),
+    "half of a day": refused("unknown_zone", "--name-time", APP, name="{kind}_20260602_080000 PM.json"),
+    "an offset or a number": refused("unknown_zone", "'-04'", APP, name="{kind}_20260602_080000-04.json"),
+    "no zone, whatever the content": refused("unknown_zone", "'EST'", b"[", name="{kind}_20260602_080000_EST.json"),
+    "a day and an hour": refused("no_capture_time", "20260602083000", APP, name="{kind}_2026060208.json"),
+    "another hour than the folder": refused(
+        "no_capture_time", "--name-time", APP, name="d/2026-01-09/hour=07/080000.json"
+    ),
+    "seconds since 1970": accepted("velib_app", 3, 4, APP, name="{kind}_1767950000.json"),
+    "milliseconds since 1970": accepted("velib_app", 3, 4, APP, name="{kind}_1767950100000.json"),
+    "14 digits": accepted("velib_app", 3, 4, APP, name="{kind}_20260109102000.json"),
+    "ISO 8601": accepted("velib_app", 3, 4, APP, name="{kind}_2026-01-09T10:25:00+01:00.json"),
+    "a day in a folder": accepted("velib_app", 3, 4, APP, name="d/2026-01-09/10-30-00.json"),
     "gbfs stating 1970": refused(
         "implausible_capture_time", "1970-01-01", encode(gbfs(GBFS_STATUS, last_updated=1)), name="{kind}.json"
     ),

@@ -19,7 +19,7 @@ from ingestion.capture import arrow_tables
 from ingestion.capture.network_state import NetworkState, Reading
 from ingestion.capture.timeline import LoadedSnapshot, Slot
 from ingestion.formats import FORMATS, Format, FormatError, detect
-from ingestion.landing.capture_time import EARLIEST, LATEST, PARIS, from_name, is_plausible
+from ingestion.landing.capture_time import EARLIEST, LATEST, PARIS, UnknownZoneError, from_name, is_plausible
 from ingestion.landing.landing_zone import LandingFile, UnreadableFile, content, read
 from ingestion.landing.read_ahead import ReadAhead
 
@@ -44,6 +44,7 @@ class Expected:
     feed_is_forced: bool = False
     format_is_forced: bool = False
     time_zone: ZoneInfo = PARIS
+    name_time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,12 @@ def inspect(file: LandingFile, max_bytes: int, format_name: str | None) -> Inspe
         return Inspected(file, found.captured_at(data), found.feed(data), found.name)
     except (UnreadableFile, FormatError) as error:
         return _quarantined(file, digest, error, None, None)
+
+
+def unknown_zone(file: LandingFile, what: str, feed: str | None, captured_at: datetime | None = None) -> Quarantined:
+    """A file whose name states a zone that is not understood. What it holds does not matter."""
+    ways = "--time-zone of a place that has it reads it, --name-time with a pattern that leaves it out takes the time for local"
+    return Quarantined(file, "", "unknown_zone", f"{_one_line(what)}: {ways}", feed, captured_at)
 
 
 def _quarantined(
@@ -355,11 +362,15 @@ class _Span:
             if report:
                 feed = self.expected.feed if digest else None
                 self.result.quarantined.append(_quarantined(file, digest, error, feed, slot.captured_at))
-            return None
+        except UnknownZoneError as error:
+            if report:
+                refused = unknown_zone(file, str(error), self.expected.feed, slot.captured_at)
+                self.result.quarantined.append(refused)
+        return None
 
     def _captured_at(self, slot: Slot, file: LandingFile, data: bytes, found: Format) -> datetime:
         """The file's time once more: one whose name states none may have been rewritten since it was put in order."""
-        named = from_name(file.path, self.expected.time_zone)
+        named = from_name(file.path, self.expected.time_zone, self.expected.name_time)
         return named or found.captured_at(data) or slot.captured_at
 
     def _report_loser(self, slot: Slot, payload: _Payload, winning_hash: str, winning_path: str) -> None:

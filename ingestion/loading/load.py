@@ -32,12 +32,13 @@ from ingestion.capture.extraction import (
     extract_span,
     inspect,
     settle_pruned,
+    unknown_zone,
 )
 from ingestion.capture.timeline import Slot, arrange, spans
 from ingestion.formats import FORMATS
 from ingestion.landing import feed_name, landing_zone, object_store
 from ingestion.landing.bucket_listing import Part, walk
-from ingestion.landing.capture_time import from_name
+from ingestion.landing.capture_time import READ, UnknownZoneError, check_pattern, from_name
 from ingestion.landing.landing_zone import LandingFile, Links, list_files, no_longer_closed
 from ingestion.loading import catalog, raw_schema, settled_folders
 from ingestion.loading.dlt_source import load_tables, work_folder
@@ -71,7 +72,8 @@ class LoadOptions:
 
     feed: str | None = None
     format_name: str | None = None
-    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
+    time_zone: ZoneInfo = field(default_factory=settings.time_zone)
+    name_time: str | None = field(default_factory=settings.name_time)
     max_bytes: int = DEFAULT_MAX_BYTES
     batch_files: int = DEFAULT_BATCH_FILES
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -81,7 +83,8 @@ class LoadOptions:
     @property
     def read_as(self) -> str:
         """The options that decide whether a file is accepted: with others, a quarantined one deserves another look."""
-        return f"feed={self.feed} format={self.format_name} zone={self.time_zone.key} limit={self.max_bytes}"
+        times = f"zone={self.time_zone.key} name={self.name_time}"
+        return f"feed={self.feed} format={self.format_name} {times} limit={self.max_bytes}"
 
 
 @dataclass
@@ -113,19 +116,27 @@ class LoadSummary:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A file to be read, with what is known of it so far. `feed_is_given`: by the user or its folder, whatever it holds."""
+    """A file to be read, with what is known of it so far. `feed_is_given`: by the user or its folder, whatever it holds.
+
+    `unknown_zone` says what its name states of a zone that is not understood: then its time is not known, whatever it holds.
+    """
 
     file: LandingFile
     captured_at: datetime | None
     feed: str | None = None
     format_name: str | None = None
     feed_is_given: bool = False
+    unknown_zone: str | None = None
 
     @classmethod
     def of(cls, file: LandingFile, options: LoadOptions) -> _Candidate:
         feed = options.feed or feed_name.from_path(file.path)
-        captured_at = from_name(file.path, options.time_zone)
-        return cls(file, captured_at, feed, options.format_name, feed_is_given=feed is not None)
+        captured_at, unknown_zone = None, None
+        try:
+            captured_at = from_name(file.path, options.time_zone, options.name_time)
+        except UnknownZoneError as error:
+            unknown_zone = str(error)
+        return cls(file, captured_at, feed, options.format_name, feed is not None, unknown_zone)
 
 
 def load(
@@ -144,6 +155,11 @@ def load(
     options = options or LoadOptions()
     if options.format_name is not None and options.format_name not in FORMATS:
         raise UsageError(f"unknown format {options.format_name}: one of {', '.join(FORMATS)}")
+    if options.name_time is not None:
+        try:
+            check_pattern(options.name_time)
+        except ValueError as error:
+            raise UsageError(f"no time can be read by --name-time {options.name_time}: {error}") from None
     started = time.monotonic()
     summary = LoadSummary()
     local = [path for path in paths if not object_store.is_object(path)]
@@ -292,15 +308,16 @@ class _Loader:
         for each in batch:
             if each.captured_at is not None:
                 continue
-            found = inspect(each.file, self.options.max_bytes, each.format_name)
+            found: Inspected | Quarantined
+            if each.unknown_zone is not None:
+                found = unknown_zone(each.file, each.unknown_zone, each.feed)
+            else:
+                found = inspect(each.file, self.options.max_bytes, each.format_name)
             if isinstance(found, Inspected) and found.captured_at is None:
-                found = Quarantined(
-                    found.file,
-                    "",
-                    "no_capture_time",
-                    "neither the file's name nor its content states a time",
-                    found.feed,
+                why = (
+                    f"neither the file's name nor its content states a time; read are {READ}, or what --name-time says"
                 )
+                found = Quarantined(found.file, "", "no_capture_time", why, found.feed)
             if isinstance(found, Quarantined):
                 with catalog.transaction(self.connection):
                     self._record(SpanResult(quarantined=[found]))
@@ -332,6 +349,7 @@ class _Loader:
             feed_is_forced=first.feed_is_given,
             format_is_forced=self.options.format_name is not None,
             time_zone=self.options.time_zone,
+            name_time=self.options.name_time,
         )
 
     @staticmethod

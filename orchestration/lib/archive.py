@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from ingestion.landing.capture_time import UnknownZoneError, from_name
+from velib.core import settings
 from velib.core.errors import VelibError
 
 
@@ -21,7 +23,9 @@ def paths_of_days(roots: Iterable[str], days: Sequence[str]) -> list[str]:
             dated = [each for each in folders if each.startswith("date=")]
             found += [os.path.join(place, each) for each in dated if each.removeprefix("date=") in wanted]
             folders[:] = sorted(each for each in folders if each not in dated and not each.startswith("."))
-            found += [os.path.join(place, each) for each in names if _is_snapshot(each) and _day_of(each) in compact]
+            found += [
+                os.path.join(place, each) for each in names if _is_snapshot(each) and _day_of(place, each) in compact
+            ]
     return sorted(each for each in found if _holds_files(each))
 
 
@@ -29,11 +33,11 @@ def first_day(roots: Iterable[str]) -> str | None:
     """The day (YYYY-MM-DD) that these files begin with, by their folders and names; None where there are none with a day."""
     days = []
     for root in roots:
-        for _, folders, names in os.walk(Path(root.removeprefix("file://"))):
+        for place, folders, names in os.walk(Path(root.removeprefix("file://"))):
             dated = [each for each in folders if each.startswith("date=")]
             days += [day for each in dated if (day := _as_day(each.removeprefix("date=").replace("-", "")))]
             folders[:] = [each for each in folders if each not in dated and not each.startswith(".")]
-            days += [day for each in names if _is_snapshot(each) and (day := _as_day(_day_of(each) or ""))]
+            days += [day for each in names if _is_snapshot(each) and (day := _as_day(_day_of(place, each) or ""))]
     return min(days, default=None)
 
 
@@ -50,8 +54,8 @@ def _is_snapshot(name: str) -> bool:
     return name.endswith(tuple(LISTED)) and not name.startswith(".")
 
 
-def _day_of(name: str) -> str | None:
-    """The first eight digits in a row, where there are no more of them than that: the day of a capture time."""
+def _day_of(folder: str, name: str) -> str | None:
+    """The first eight digits in a row, where there are no more of them than that; else the UTC day of the time that is stated."""
     digits = ""
     for each in f"{name}.":
         if each.isdigit():
@@ -60,7 +64,11 @@ def _day_of(name: str) -> str | None:
         if len(digits) == 8:
             return digits
         digits = ""
-    return None
+    try:
+        at = from_name(os.path.join(folder, name), settings.time_zone(), settings.name_time())
+    except UnknownZoneError:
+        return None
+    return f"{at:%Y%m%d}" if at else None
 
 
 def _holds_files(path: str) -> bool:

@@ -141,7 +141,7 @@ def read_content(path: Path, content: bytes, zone: ZoneInfo = PARIS) -> tuple[Fu
         entries = read(payload_format, content)
         captured_at = capture_time.from_name(str(path), zone) or payload_format.captured_at(content)
         feed = named_feed(path) or payload_format.feed(content)
-    except FormatError as error:
+    except (FormatError, capture_time.UnknownZoneError) as error:
         raise UnacceptableError(str(error)) from error
     if captured_at is None:
         raise UnacceptableError("neither its name nor its content says when it was captured")

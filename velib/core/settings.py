@@ -6,6 +6,7 @@ Nothing here touches the disk or the network, so that importing it is free.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from velib.core.errors import UsageError
 
@@ -14,6 +15,8 @@ HOME = "VELIB_HOME"
 PORT = "VELIB_PORT"
 POLL_CONFIG = "VELIB_POLL_CONFIG"
 FOLLOW_LINKS = "VELIB_FOLLOW_LINKS"
+TIME_ZONE = "VELIB_TIME_ZONE"
+NAME_TIME = "VELIB_NAME_TIME"
 
 _TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -83,6 +86,21 @@ def poll_config() -> Path:
 def follow_links() -> bool:
     """$VELIB_FOLLOW_LINKS: whether links in the landing zone may lead out of it."""
     return os.environ.get(FOLLOW_LINKS, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def time_zone(name: str | None = None) -> ZoneInfo:
+    """The zone of local times in file names: the one of that name, else $VELIB_TIME_ZONE, else Paris."""
+    if name is None:
+        name = os.environ.get(TIME_ZONE, "").strip() or "Europe/Paris"
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise UsageError(f"unknown time zone {name}") from error
+
+
+def name_time() -> str | None:
+    """$VELIB_NAME_TIME: the pattern by which file names state their time, None where they are read as they are known."""
+    return os.environ.get(NAME_TIME) or None
 
 
 def configured_port() -> int | None:

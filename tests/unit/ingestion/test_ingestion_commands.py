@@ -165,6 +165,15 @@ def test_an_unknown_format(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stderr.startswith("error: unknown format gtfs: one of velib_app, velib_opendata, gbfs, nextbike")
 
 
+def test_a_pattern_without_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_verbs", lambda: {"load": _Verb(commands.load)})
+    result = CliRunner().invoke(cli.velib, ["load", "x", "--name-time", "%Y%m%d"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: no time can be read by --name-time %Y%m%d: a day and an hour are needed, for instance %Y%m%d_%H%M%S\n"
+    )
+
+
 def test_nothing_to_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cli, "_verbs", lambda: {"load": _Verb(commands.load)})
     missing, empty = tmp_path / "missing", tmp_path / "empty"
@@ -186,6 +195,13 @@ def test_options_reach_the_load(run: Callable[..., Result], monkeypatch: pytest.
     monkeypatch.setenv("VELIB_TIME_ZONE", "America/Lima")
     run("load", "a", loading=loading)
     assert loading.options.time_zone.key == "America/Lima"
+    assert loading.options.name_time is None
+    run("load", "a", "--name-time", "%d%m%Y_%H%M", loading=loading)
+    assert loading.options.name_time == "%d%m%Y_%H%M"
+    monkeypatch.setenv("VELIB_NAME_TIME", "%Y/%j/%H%M")
+    run("load", "a", loading=loading)
+    assert loading.options.name_time == LoadOptions().name_time == "%Y/%j/%H%M"
+    assert LoadOptions().time_zone.key == "America/Lima"
 
 
 def test_lines_in_a_log(run: Callable[..., Result]) -> None:
