@@ -42,7 +42,6 @@ measured as (
         used.feed,
         used.bike_id,
         {{ type_of_most('sum(used.moves_mechanical)', 'sum(used.moves_electric)') }} as bike_type,
-        sum(used.measured_trips) as trips,
         sum(used.measured_seconds) as seconds,
         sum(used.measured_m) as metres
     from feeds
@@ -55,15 +54,13 @@ measured as (
     group by used.feed, used.bike_id
 ),
 
-speeds as (
+network_speeds as (
     select
         measured.feed,
-        measured.bike_id,
-        measured.trips,
-        3.6 * measured.metres / nullif(measured.seconds, 0) as speed_kmh,
-        3.6 * sum(measured.metres) over of_type / nullif(sum(measured.seconds) over of_type, 0) as network_speed_kmh
+        measured.bike_type,
+        3.6 * sum(measured.metres) / nullif(sum(measured.seconds), 0) as speed_kmh
     from measured
-    window of_type as (partition by measured.feed, measured.bike_type)
+    group by measured.feed, measured.bike_type
 ),
 
 bikes as (
@@ -86,10 +83,10 @@ bikes as (
         case when dim.current_since_at is null then places.valid_from end as last_since_at,
         case when dim.current_since_at is not null then places.valid_from end as blocked_since_at,
         cast(coalesce(boomerangs.boomerangs, 0) as integer) as boomerangs,
-        cast(coalesce(speeds.trips, 0) as integer) as measured_trips,
-        cast(speeds.speed_kmh as double precision) as speed_kmh,
-        cast(speeds.network_speed_kmh as double precision) as network_speed_kmh,
-        cast(speeds.speed_kmh / nullif(speeds.network_speed_kmh, 0) as double precision) as speed_ratio
+        cast(coalesce(own.trips, 0) as integer) as measured_trips,
+        cast(own.speed_kmh as double precision) as speed_kmh,
+        cast(network_speeds.speed_kmh as double precision) as network_speed_kmh,
+        cast(own.speed_kmh / nullif(network_speeds.speed_kmh, 0) as double precision) as speed_ratio
     from {{ ref('dim_bike') }} as dim
     inner join feeds_of_bikes on dim.bike_id = feeds_of_bikes.bike_id
     inner join feeds as home on feeds_of_bikes.newness = home.newness
@@ -114,7 +111,26 @@ bikes as (
         limit 1
     ) as places on true
     left join boomerangs on dim.bike_id = boomerangs.bike_id and home.feed = boomerangs.feed
-    left join speeds on dim.bike_id = speeds.bike_id and home.feed = speeds.feed
+    -- A bike's own through the index: of how many bikes there are the planner has no idea, and would compare each with each.
+    left join lateral (
+        select
+            {{ type_of_most('sum(used.moves_mechanical)', 'sum(used.moves_electric)') }} as bike_type,
+            sum(used.measured_trips) as trips,
+            3.6 * sum(used.measured_m) / nullif(sum(used.measured_seconds), 0) as speed_kmh
+        from {{ ref('int_bike_usage') }} as used
+        where
+            used.bike_id = dim.bike_id
+            and used.feed = home.feed
+            and used.period = 'month'
+            and used.period_start <= home.date_month
+            and used.period_start >= {{ month_of('home.date_month - 1') }}
+        having count(*) > 0
+    ) as own on true
+    left join network_speeds
+        on
+            home.feed = network_speeds.feed
+            and own.bike_type is not distinct from network_speeds.bike_type
+            and own.trips is not null
 ),
 
 judged as (
