@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove soak fuzz truth bench lint format ui bi docs clean lock
+.PHONY: help install demo test test-fast prove soak fuzz truth bench lint format ui bi docs clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 ARGS ?=
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with everything in it, as requirements.lock says
 
@@ -52,6 +52,9 @@ demo: install ## a day of a small city: simulated, loaded, built, summed up
 
 test: install ## all tests (ARGS='…' goes to pytest)
 	@$(BIN)/python -m pytest -n auto --dist load --maxschedchunk 1 $(ARGS)
+
+test-fast: install ## the tests that need no database: under a minute (ARGS as for test)
+	@$(BIN)/python -m pytest -n auto tests/unit $(ARGS)
 
 prove: install ## the same files, the same mart: N random cases (2,000), SEED and CASE replay
 	@PYTHONPATH=tests $(BIN)/python -m prove --cases $(or $(N),2000) $(if $(SEED),--seed $(SEED)) \
