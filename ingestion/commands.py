@@ -113,7 +113,7 @@ def clean() -> None:
 
 
 def _say_load(summary: LoadSummary) -> None:
-    from ingestion.landing.landing_zone import what_is_refused
+    from ingestion.landing.links import what_is_refused
 
     _say_quarantined(summary.quarantined)
     if summary.refused_links:

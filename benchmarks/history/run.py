@@ -20,7 +20,7 @@ from benchmarks.history.writer import PIECE, Piece, Writer
 from ingestion.capture.arrow_tables import ChangeSetRows
 from ingestion.capture.extraction import content_hash
 from ingestion.capture.network_state import ChangeSet, Counts
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 from velib.simulator.archive import COMPRESSION_LEVEL, file_name, write_atomically
 from velib.simulator.city import City
 from velib.simulator.config import CityConfig, utc

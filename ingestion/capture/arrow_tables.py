@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ingestion.capture.network_state import ChangeSet, Counts
 from ingestion.formats.model import Attributes, Bike, Status
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 
 _TIME = pa.timestamp("us", tz="UTC")
 

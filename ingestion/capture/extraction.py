@@ -20,7 +20,9 @@ from ingestion.capture.network_state import NetworkState, Reading
 from ingestion.capture.timeline import LoadedSnapshot, Slot
 from ingestion.formats import FORMATS, Format, FormatError, detect
 from ingestion.landing.capture_time import EARLIEST, LATEST, PARIS, UnknownZoneError, from_name, is_plausible
-from ingestion.landing.landing_zone import LandingFile, UnreadableFile, content, read
+from ingestion.landing.decompression import content
+from ingestion.landing.files import LandingFile, UnreadableFile
+from ingestion.landing.landing_zone import read
 from ingestion.landing.read_ahead import ReadAhead
 
 # A file changed so short a time before it was read may change again within its time stamp's grain: such a stamp is not

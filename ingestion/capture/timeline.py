@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ingestion.capture.network_state import Counts
 from ingestion.formats.model import Station
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from isal import isal_zlib
+
+from ingestion.landing.files import LandingFile, Within, usable_file
 
 SUFFIX = ".snapshots.zip"
 # Of the end of a container, in which its list of members is looked for: that of an hour of minutes takes a tenth of this.
@@ -95,6 +97,14 @@ def members(opened: BinaryIO, is_wanted: Callable[[str], bool]) -> list[Member]:
         modified_ns = int(stamp[1]) if stamp else None
         wanted[each.filename] = Member(each.filename, each.file_size, modified_ns, each.header_offset, each.CRC)
     return list(wanted.values())
+
+
+def as_files(container: str, found: Sequence[Member]) -> Iterator[LandingFile]:
+    """The members of a container as the files that they stand for."""
+    folder = container.rpartition("/")[0]
+    for each in found:
+        within = Within(container, each.offset, each.checksum)
+        yield usable_file(f"{folder}/{each.name}", each.size, each.modified_ns, within)
 
 
 class Tail(io.RawIOBase):

@@ -45,11 +45,6 @@ class Page(NamedTuple):
     folders: list[str]  # keys that end in a slash
 
 
-def is_object(path: str) -> bool:
-    """Whether a path is a URL of this storage."""
-    return path.startswith(SCHEME)
-
-
 def split(url: str) -> tuple[str, str]:
     """Bucket and key of a URL; the key of a whole bucket is empty."""
     bucket, _, key = url.removeprefix(SCHEME).partition("/")

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ingestion.landing import landing_zone, object_store
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing import landing_zone
+from ingestion.landing.files import LandingFile
+from ingestion.landing.store import is_in_bucket
 
 # By so many a request of 50 ms costs a snapshot of Paris, which takes 15 ms to read, next to nothing.
 _AHEAD = 4
@@ -23,7 +24,7 @@ class ReadAhead:
 
     def __init__(self, files: Iterable[LandingFile], max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._next = iter([file for file in files if object_store.is_object(file.path) and file.size <= _LARGEST])
+        self._next = iter([file for file in files if is_in_bucket(file.path) and file.size <= _LARGEST])
         self._asked: dict[LandingFile, Future[tuple[int, bytes]]] = {}
         self._threads: ThreadPoolExecutor | None = None
 

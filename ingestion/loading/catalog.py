@@ -18,7 +18,7 @@ from psycopg2.extras import execute_values
 from ingestion.capture.extraction import Duplicate, Quarantined
 from ingestion.capture.network_state import Counts
 from ingestion.capture.timeline import LoadedSnapshot
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 from ingestion.loading.raw_schema import LOAD_LOCK
 from velib.core.errors import VelibError
 from velib.postgres import advisory_lock

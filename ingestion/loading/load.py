@@ -36,10 +36,13 @@ from ingestion.capture.extraction import (
 )
 from ingestion.capture.timeline import Slot, arrange, spans
 from ingestion.formats import FORMATS
-from ingestion.landing import feed_name, landing_zone, object_store
-from ingestion.landing.bucket_listing import Part, walk
+from ingestion.landing import feed_name, landing_zone
+from ingestion.landing.bucket import Part, walk
 from ingestion.landing.capture_time import READ, UnknownZoneError, check_pattern, from_name
-from ingestion.landing.landing_zone import LandingFile, Links, list_files, no_longer_closed
+from ingestion.landing.files import LandingFile
+from ingestion.landing.landing_zone import list_files, no_longer_closed
+from ingestion.landing.links import Links
+from ingestion.landing.store import is_in_bucket
 from ingestion.loading import catalog, raw_schema, settled_folders
 from ingestion.loading.dlt_source import load_tables, work_folder
 from ingestion.loading.origins import LEAST_FILES, Mixture, mixtures
@@ -162,7 +165,7 @@ def load(
             raise UsageError(f"no time can be read by --name-time {options.name_time}: {error}") from None
     started = time.monotonic()
     summary = LoadSummary()
-    local = [path for path in paths if not object_store.is_object(path)]
+    local = [path for path in paths if not is_in_bucket(path)]
     links = Links(local, options.follow_links)
     here = [Part(list_files(local, links))] if local else []
     summary.refused_links = list(links.refused)
@@ -193,7 +196,7 @@ def load(
 
 def _in_buckets(paths: Sequence[str], connection: Connection, options: LoadOptions) -> Iterator[Part]:
     """What is to be loaded from object storage, a part at a time: the next one is listed when the one before is loaded."""
-    urls = [path for path in paths if object_store.is_object(path)]
+    urls = [path for path in paths if is_in_bucket(path)]
     if not urls:
         return
     known = frozenset[str]() if options.relist else settled_folders.folders(connection, options.read_as)

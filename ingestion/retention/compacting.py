@@ -20,8 +20,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ingestion.capture.extraction import content_hash
-from ingestion.landing import bucket_listing, containers, object_store
-from ingestion.landing.landing_zone import LandingFile, UnreadableFile, is_snapshot, members_of, read, usable_file
+from ingestion.landing import containers, object_store
+from ingestion.landing.files import LandingFile, UnreadableFile, usable_file
+from ingestion.landing.landing_zone import read
+from ingestion.landing.names import is_snapshot, local_path
+from ingestion.landing.store import is_in_bucket, store_of
 from ingestion.loading import catalog
 from velib.core.errors import VelibError
 from velib.core.files import sync_folder
@@ -88,9 +91,6 @@ class Zone(Protocol):
 
     def read(self, path: str) -> bytes:
         """All of a file. Raises OSError."""
-
-    def members(self, container: str) -> list[containers.Member]:
-        """What is in a container. Raises OSError, BrokenContainerError."""
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         """Write a file, visible when it is complete and safe, with the rights of another."""
@@ -222,10 +222,10 @@ def _gone(zone: Zone, file: Loose, dry_run: bool) -> bool:
 def _inside(zone: Zone, container: str) -> dict[str, LandingFile]:
     """The files in a container, by name; none where it is none. What is no snapshot is among them: nobody knows it, so it stays."""
     try:
-        found = zone.members(container)
+        found = store_of(container).members(container, lambda name: True)
     except (FileNotFoundError, containers.BrokenContainerError):
         return {}
-    return {each.name: file for each, file in zip(found, members_of(container, found), strict=True)}
+    return {each.name: file for each, file in zip(found, containers.as_files(container, found), strict=True)}
 
 
 def _is_loaded(known: catalog.KnownFile | None, file: LandingFile) -> bool:
@@ -242,14 +242,14 @@ def _is_loaded(known: catalog.KnownFile | None, file: LandingFile) -> bool:
 
 def zone_at(path: str) -> Zone:
     """The zone at a folder, or at the URL of one in an object store."""
-    if object_store.is_object(path):
+    if is_in_bucket(path):
         return BucketZone(path)
-    local = os.path.abspath(path.removeprefix("file://"))
-    if "://" in path.removeprefix("file://"):
+    local = local_path(path)
+    if local is None:
         raise VelibError(f"files are kept in folders here and in s3://, not in {path}")
     if not os.path.isdir(local):
         raise VelibError(f"no such folder: {path}")
-    return LocalZone(local)
+    return LocalZone(os.path.abspath(local))
 
 
 class LocalZone:
@@ -283,10 +283,6 @@ class LocalZone:
     def read(self, path: str) -> bytes:
         with open(path, "rb") as opened:
             return opened.read()
-
-    def members(self, container: str) -> list[containers.Member]:
-        with open(container, "rb") as opened:
-            return containers.members(opened, lambda name: True)
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         folder = os.path.dirname(path)
@@ -325,7 +321,7 @@ def _is_plain(name: str) -> bool:
 
 
 class BucketZone:
-    """A folder of an object store. Only folders of dates are looked at: a listing shows those whole (bucket_listing)."""
+    """A folder of an object store. Only folders of dates are looked at: a listing shows those whole."""
 
     def __init__(self, url: str) -> None:
         bucket, key = object_store.split(url)
@@ -372,9 +368,6 @@ class BucketZone:
 
     def read(self, path: str) -> bytes:
         return object_store.read(path, containers.MOST_BYTES)
-
-    def members(self, container: str) -> list[containers.Member]:
-        return bucket_listing.members(container, lambda name: True)
 
     def write(self, path: str, pieces: Iterable[bytes], like: Loose) -> None:
         object_store.write(path, b"".join(pieces))

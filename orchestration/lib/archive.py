@@ -49,9 +49,9 @@ def _as_day(digits: str) -> str | None:
 
 
 def _is_snapshot(name: str) -> bool:
-    from ingestion.landing.landing_zone import LISTED
+    from ingestion.landing.names import is_listed
 
-    return name.endswith(tuple(LISTED)) and not name.startswith(".")
+    return is_listed(name)
 
 
 def _day_of(folder: str, name: str) -> str | None:

@@ -1,6 +1,5 @@
 """The landing zone as Dagster sees it: where it is, and what it holds, in one fingerprint."""
 
-import glob
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -12,9 +11,10 @@ from typing import Any
 
 import dagster as dg
 
-from ingestion.landing import object_store
-from ingestion.landing.bucket_listing import objects
-from ingestion.landing.landing_zone import LandingFile, has_files, list_files
+from ingestion.landing.bucket import objects
+from ingestion.landing.files import LandingFile
+from ingestion.landing.landing_zone import is_empty_folder, list_files
+from ingestion.landing.store import is_in_bucket
 from orchestration.lib.quiet_folders import divide
 from velib.core import settings
 
@@ -68,12 +68,12 @@ class LandingZone(dg.ConfigurableResource):
 
     def paths_with_files(self) -> list[str]:
         """The paths without the folders that hold no snapshot yet: nothing to load is no error here."""
-        return [path for path in self.paths() if not _is_empty_folder(path)]
+        return [path for path in self.paths() if not is_empty_folder(path)]
 
     def scan(self) -> LandingState:
         divided = divide(self.paths_with_files(), datetime.now(UTC).date())
-        here = [path for path in divided.to_list if not object_store.is_object(path)]
-        in_buckets = [objects(path) for path in divided.to_list if object_store.is_object(path)]
+        here = [path for path in divided.to_list if not is_in_bucket(path)]
+        in_buckets = [objects(path) for path in divided.to_list if is_in_bucket(path)]
         return summarise(chain(list_files(here), *in_buckets), divided.quiet)
 
 
@@ -104,16 +104,3 @@ def summarise(files: Iterable[LandingFile], quiet: Sequence[tuple[str, int]] = (
         newest_path=newest.path if newest else None,
         quiet_folders=len(quiet),
     )
-
-
-def _is_empty_folder(path: str) -> bool:
-    """True for a folder without snapshot files."""
-    if object_store.is_object(path):
-        try:
-            return not glob.has_magic(path) and not object_store.has_objects(f"{path.rstrip('/')}/")
-        except OSError:  # for the loader to name
-            return False
-    folder = Path(path.removeprefix("file://"))
-    if "://" in str(folder) or not folder.is_dir():
-        return False
-    return not has_files(folder)

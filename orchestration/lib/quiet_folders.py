@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ingestion.landing.landing_zone import LISTED, has_files
+from ingestion.landing.names import LISTED
+from ingestion.landing.store import store_of
 
 # Of time zones, of clocks, and of whoever writes late.
 _LIVELY = timedelta(days=2)
@@ -51,7 +52,7 @@ def _lively(folder: str, before: date, found: Divided, depth: int = 0) -> Iterat
             found.quiet += [(each.path, each.stat().st_mtime_ns) for each in sorted_folders(entry.path)]
         elif depth == 0 and entry.name.startswith("feed="):
             yield from _lively(entry.path, before, found, depth + 1)
-        elif has_files(entry.path):
+        elif store_of(entry.path).has_files(entry.path):
             yield entry.path
 
 

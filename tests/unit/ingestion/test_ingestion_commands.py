@@ -19,7 +19,7 @@ import velib.monitoring.health
 import velib.postgres.database
 from ingestion import commands
 from ingestion.capture.extraction import Quarantined
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 from ingestion.loading.load import LoadOptions, LoadSummary
 from velib.cli import main as cli
 from velib.core.errors import VelibError

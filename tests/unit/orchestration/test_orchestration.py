@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from dagster_dbt.asset_utils import _SELECTION_ARGS_THRESHOLD
 
 from ingestion.capture.extraction import Quarantined
-from ingestion.landing.landing_zone import LandingFile, list_files
+from ingestion.landing.files import LandingFile
+from ingestion.landing.landing_zone import list_files
 from ingestion.loading.load import LoadSummary
 from orchestration import commands
 from orchestration.defs.sensors import landing_files

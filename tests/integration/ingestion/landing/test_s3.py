@@ -19,7 +19,7 @@ from s3_server import BUCKET, READER, READER_SECRET, S3Server
 from tiny import app, street
 
 from ingestion.capture import extraction
-from ingestion.landing import bucket_listing, landing_zone, object_store
+from ingestion.landing import bucket, landing_zone, object_store
 from ingestion.loading import load as loading
 from ingestion.loading.load import load
 from ingestion.retention import compacting
@@ -124,7 +124,7 @@ def test_old_days_are_listed_once_a_day(raw: Raw, zone: Zone, monkeypatch: pytes
 def test_a_killed_load_goes_on_behind_what_it_has_done(raw: Raw, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         zone.put(LONG_AGO + timedelta(days=number), range(2))
-    monkeypatch.setattr(bucket_listing, "PART", 2)
+    monkeypatch.setattr(bucket, "PART", 2)
     batches = []
 
     def dies(self: Any, batch: Any) -> None:

@@ -23,7 +23,8 @@ from ingestion.capture import extraction
 from ingestion.capture.arrow_tables import from_ipc
 from ingestion.capture.extraction import Expected, extract_span
 from ingestion.capture.timeline import arrange
-from ingestion.landing.landing_zone import LandingFile, list_files
+from ingestion.landing.files import LandingFile
+from ingestion.landing.landing_zone import list_files
 from ingestion.loading.load import LoadOptions, load
 from velib.cli import main as cli
 from velib.core import settings

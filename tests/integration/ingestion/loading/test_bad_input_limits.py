@@ -49,7 +49,7 @@ _READ = (
     + """
 from datetime import UTC, datetime
 from ingestion.capture.extraction import Expected, extract_span
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 from ingestion.loading.load import DEFAULT_MAX_BYTES
 from ingestion.capture.timeline import arrange
 

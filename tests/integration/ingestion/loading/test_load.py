@@ -32,6 +32,7 @@ from tiny import app, gbfs, minute, put, station, street, touch, write
 import ingestion.loading.load
 from ingestion.capture import extraction
 from ingestion.landing import landing_zone
+from ingestion.landing.files import LandingFile
 from ingestion.loading import catalog, raw_schema
 from ingestion.loading.dlt_source import work_folder
 from ingestion.loading.load import LoadOptions, LoadSummary, load
@@ -448,7 +449,7 @@ def test_a_file_that_vanishes_while_it_is_read_breaks_no_chain(
     border = str(files[2])
     inner, reads = landing_zone.read, []
 
-    def read(file: landing_zone.LandingFile, max_bytes: int) -> bytes:
+    def read(file: LandingFile, max_bytes: int) -> bytes:
         content = inner(file, max_bytes)
         reads.append(file.path)
         if file.path == border:

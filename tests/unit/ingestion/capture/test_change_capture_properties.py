@@ -21,7 +21,7 @@ from ingestion.capture.network_state import Counts, NetworkState
 from ingestion.capture.timeline import LoadedSnapshot, Slot, arrange
 from ingestion.formats import FORMATS
 from ingestion.formats.model import Station
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 
 BROKEN = [b"[]", b"", b"\x1f\x8b", b'{"what": "is this"}']
 STATIONS = st.dictionaries(st.sampled_from("123"), st.lists(st.sampled_from("abcd"), max_size=3), max_size=3)

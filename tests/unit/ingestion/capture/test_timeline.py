@@ -9,7 +9,7 @@ from tiny import minute
 
 from ingestion.capture.network_state import Counts
 from ingestion.capture.timeline import LoadedSnapshot, arrange, spans
-from ingestion.landing.landing_zone import LandingFile
+from ingestion.landing.files import LandingFile
 
 
 def file(path: str) -> LandingFile:

@@ -39,8 +39,8 @@ from ingestion.capture.network_state import NetworkState, Reading
 from ingestion.formats import FORMATS, Format, FormatError, detect
 from ingestion.formats.decoding import MAX_KEY_LENGTH, MAX_TEXT_LENGTH
 from ingestion.formats.errors import Reason
-from ingestion.landing import landing_zone
-from ingestion.landing.landing_zone import LandingFile, UnreadableFile
+from ingestion.landing import decompression, files, landing_zone
+from ingestion.landing.files import LandingFile, UnreadableFile
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 # No measure of speed: an example that takes this long hangs.
@@ -336,7 +336,7 @@ def test_mutated_gzip(read_back: Callable[[bytes], bytes], chance: random.Random
         (_TEXT[: chance.randint(0, len(_TEXT))], chance.choice([0, 1, 6, 9])) for _ in range(chance.randint(1, 4))
     ]
     data = b"".join(gzip.compress(piece, level, mtime=0) for piece, level in pieces)
-    data = landing_zone.MAGIC + splice(data, chance)[2:]
+    data = decompression.MAGIC + splice(data, chance)[2:]
     try:
         found = read_back(data)
     except UnreadableFile as refusal:
@@ -344,7 +344,7 @@ def test_mutated_gzip(read_back: Callable[[bytes], bytes], chance: random.Random
     else:
         assert found == gzip.decompress(data)
         return
-    assert reason in get_args(landing_zone.Reason)
+    assert reason in get_args(files.Reason)
     assert detail.isprintable()
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from ingestion.formats import FormatError, detect, read
 from ingestion.landing import capture_time
-from ingestion.landing.landing_zone import LandingFile, list_files
+from ingestion.landing.files import LandingFile
+from ingestion.landing.landing_zone import list_files
 from ingestion.landing.landing_zone import read as read_file
 
 DATA = Path(os.environ.get("VELIB_SHARED_DATA") or Path(__file__).parents[5] / "shared" / "data")

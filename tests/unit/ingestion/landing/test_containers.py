@@ -21,7 +21,9 @@ from ingestion.landing.containers import (
     place_of,
     room_for,
 )
-from ingestion.landing.landing_zone import LandingFile, UnreadableFile, exists, is_snapshot, list_files, read
+from ingestion.landing.files import LandingFile, UnreadableFile
+from ingestion.landing.landing_zone import exists, list_files, read
+from ingestion.landing.names import is_snapshot
 from velib.core.errors import VelibError
 
 NAMES = [f"f_20260602T08{minute:02}00Z.json" for minute in range(3)]

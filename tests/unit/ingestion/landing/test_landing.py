@@ -19,8 +19,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.landing import landing_zone
-from ingestion.landing.landing_zone import LandingFile, Links, UnreadableFile, list_files, no_longer_closed, read
+from ingestion.landing.decompression import MAX_MEMBERS
+from ingestion.landing.files import MAX_PATH_BYTES, LandingFile, UnreadableFile
+from ingestion.landing.landing_zone import list_files, no_longer_closed, read
+from ingestion.landing.links import Links
 from velib.core.errors import VelibError
 
 MEGABYTE = 1 << 20
@@ -180,7 +182,7 @@ def test_a_path_the_database_cannot_keep(tmp_path: Path, name: bytes, shown: str
     assert len(found) == 2
     [bad] = [file for file in found if not file.path.endswith("good.json")]
     assert shown in bad.path
-    assert len(bad.path.encode()) <= landing_zone.MAX_PATH_BYTES
+    assert len(bad.path.encode()) <= MAX_PATH_BYTES
     with pytest.raises(UnreadableFile, match=words) as caught:
         read(bad, MEGABYTE)
     assert caught.value.reason == "unusable_path"
@@ -290,7 +292,7 @@ GZIPPED = member(TEXT)
         (b"x" * (MEGABYTE + 1), "too_large"),
         (member(b"x" * (MEGABYTE + 1)), "too_large"),
         (member(b"x" * MEGABYTE) + member(b"x"), "too_large"),
-        (member(b"x") * (landing_zone.MAX_MEMBERS + 1), "broken_gzip"),
+        (member(b"x") * (MAX_MEMBERS + 1), "broken_gzip"),
         (bz2.compress(TEXT), "unsupported_compression"),
         (lzma.compress(TEXT), "unsupported_compression"),
         (member(lzma.compress(TEXT)), "unsupported_compression"),
@@ -343,7 +345,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: O
     def refuse(*arguments: object) -> int:
         raise error
 
-    monkeypatch.setattr(landing_zone.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UnreadableFile) as caught:
         read(file, MEGABYTE)
     assert (caught.value.reason, str(caught.value)) == ("unreadable", error.strerror)
@@ -351,7 +353,8 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: O
 
 _AS_NOBODY = """
 import os, sys
-from ingestion.landing.landing_zone import UnreadableFile, list_files, read
+from ingestion.landing.files import UnreadableFile
+from ingestion.landing.landing_zone import list_files, read
 if os.geteuid() == 0:
     os.setuid(65534)
 for file in list_files([sys.argv[1]]):
@@ -404,7 +407,7 @@ def test_a_file_that_says_nothing_of_itself_is_listed(
             raise FileNotFoundError(errno.ENOENT, "gone")
         return about(path, **options)
 
-    monkeypatch.setattr(landing_zone.os, "stat", stat)
+    monkeypatch.setattr(os, "stat", stat)
     found = list_files([str(tmp_path)])
     assert [os.path.basename(file.path) for file in found] == ["a.json", "b.json"]
     assert found[1] == LandingFile(str(tmp_path / "b.json"), 0, None)
@@ -419,7 +422,7 @@ def test_folders_that_are_no_longer_closed(tmp_path: Path, monkeypatch: pytest.M
             raise PermissionError(errno.EACCES, "Permission denied")
         return listing(path)
 
-    monkeypatch.setattr(landing_zone.os, "listdir", list_folder)
+    monkeypatch.setattr(os, "listdir", list_folder)
     names = ["in/open/", "in/closed/", "in/file/", "in/gone/", "in2/gone/", "other/", "unmounted/x/"]
     folders = [f"{tmp_path}/{name}" for name in names]
 

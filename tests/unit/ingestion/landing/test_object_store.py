@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from ingestion.landing import landing_zone, object_store
+from ingestion.landing.files import LandingFile
 from velib.core.errors import VelibError
 
 WHOLE = b"[" + b" " * 50_000 + b"]"
@@ -71,6 +72,6 @@ def test_half_an_object_is_asked_for_again(store: Store) -> None:
 def test_half_an_object_is_no_broken_file(store: Store) -> None:
     """It would be quarantined under the size and time stamp of the whole, and so never be read again."""
     store.halves = 100
-    file = landing_zone.LandingFile("s3://b/f_20260602T080000Z.json", len(WHOLE), 1)
+    file = LandingFile("s3://b/f_20260602T080000Z.json", len(WHOLE), 1)
     with pytest.raises(VelibError, match="broke off in the middle of an object; nothing of this batch counts"):
         landing_zone.read(file, 1_000_000)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ingestion.landing import landing_zone
-from ingestion.landing.landing_zone import LandingFile, UnreadableFile
+from ingestion.landing.files import LandingFile, UnreadableFile
 from ingestion.landing.read_ahead import _AHEAD, _LARGEST, ReadAhead
 
 

@@ -21,7 +21,9 @@ from feed_server import FeedServer, ok, serving, status, with_etag, zipped
 from ingestion.formats import FORMATS, detect, read
 from ingestion.landing.capture_time import from_name
 from ingestion.landing.feed_name import from_path
-from ingestion.landing.landing_zone import LandingFile, list_files
+from ingestion.landing.files import LandingFile
+from ingestion.landing.folder import clear_unfinished
+from ingestion.landing.landing_zone import list_files
 from ingestion.landing.landing_zone import read as read_file
 from velib.collecting import poll as poll_module
 from velib.collecting.backlog import Backlog
@@ -29,7 +31,7 @@ from velib.collecting.client import Client, Timeouts
 from velib.collecting.clock import Clock
 from velib.collecting.configuration import Feed
 from velib.collecting.events import Events
-from velib.collecting.landing import LocalLanding
+from velib.collecting.landing import Landing
 from velib.collecting.poll import Poller
 from velib.collecting.redaction import HIDDEN, Redactor, Secret
 from velib.collecting.retry import Retrying, parse_retry_after
@@ -70,7 +72,7 @@ class Collecting:
 
     def __init__(self, folder: Path, feeds: Sequence[Feed], caplog: pytest.LogCaptureFixture) -> None:
         self.folder, self.caplog, self.clock = folder, caplog, FakeClock()
-        self.landing = LocalLanding(folder / "landing")
+        self.landing = Landing(str(folder / "landing"))
         self.feeds = list(feeds)
         self.poller = self.restarted()
 
@@ -104,7 +106,7 @@ class Collecting:
 
     def files(self) -> list[LandingFile]:
         """What the loader finds."""
-        root = self.landing.root
+        root = Path(self.landing.root)
         return list_files([str(root)]) if any(root.rglob("*.json.gz")) else []
 
     def contents(self) -> list[bytes]:
@@ -135,7 +137,7 @@ def test_a_file_as_the_loader_wants_it(server: FeedServer, collecting: Callable[
     path = "feed=mainz/date=2026-06-02/hour=08/mainz_20260602T080000Z.json.gz"
     assert it.tick() == [path]
     (file,) = it.files()
-    assert file.path == str(it.landing.root / path)
+    assert file.path == str(Path(it.landing.root) / path)
     assert from_path(file.path) == "mainz"
     assert from_name(file.path) == START
     assert it.contents() == [A]
@@ -325,7 +327,7 @@ def test_no_room(server: FeedServer, collecting: Callable[..., Collecting], monk
         patched.setattr(os, "fsync", full)
         assert it.tick() == [None]
     assert it.said()[0].startswith("error event=not_written feed=mainz")
-    assert [path for path in it.landing.root.rglob("*") if path.is_file()] == []  # nothing half
+    assert [path for path in Path(it.landing.root).rglob("*") if path.is_file()] == []  # nothing half
     with monkeypatch.context() as patched:
         patched.setattr("velib.collecting.state.write_atomically", full)
         assert it.tick() != [None]
@@ -335,13 +337,13 @@ def test_no_room(server: FeedServer, collecting: Callable[..., Collecting], monk
 
 def test_what_a_killed_process_left(server: FeedServer, collecting: Callable[..., Collecting]) -> None:
     it = collecting(nextbike(server.at("/live", ok(A))))
-    unfinished = it.landing.root / ".unfinished"
+    unfinished = Path(it.landing.root) / ".unfinished"
     unfinished.mkdir(parents=True)
     old, new = unfinished / "old.json.gz.tmp", unfinished / "new.json.gz.tmp"
     old.touch()
     new.touch()
     os.utime(old, (1, 1))
-    it.landing.clear_unfinished()
+    clear_unfinished(it.landing.root)
     assert [path.name for path in unfinished.iterdir()] == ["new.json.gz.tmp"]
     assert it.files() == []
     it.tick()

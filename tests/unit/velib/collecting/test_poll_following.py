@@ -19,7 +19,7 @@ from velib.collecting import following
 from velib.collecting.backlog import Backlog
 from velib.collecting.events import Events
 from velib.collecting.following import Followed, Following
-from velib.collecting.landing import LocalLanding
+from velib.collecting.landing import Landing
 from velib.collecting.poll import Poller
 from velib.collecting.redaction import Redactor, Secret
 from velib.core import settings
@@ -51,7 +51,7 @@ class Followings:
 
     def __init__(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         self.notes, self.caplog = folder / "notes", caplog
-        self.landing = LocalLanding(folder / "landing")
+        self.landing = Landing(str(folder / "landing"))
         self.backlog = Backlog(folder / "backlog.json", [])
         self.events = Events(logger=logging.getLogger("test.poll"))
         self.following = self.make()
@@ -95,7 +95,7 @@ def it(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.Mon
 def test_only_what_is_new_is_loaded(it: Followings) -> None:
     it.land(HOUR)
     assert it.following.run() == Followed(0, 0)
-    assert it.asked() == [["load", str(it.landing.root / HOUR)], ["build"]]
+    assert it.asked() == [["load", str(Path(it.landing.root) / HOUR)], ["build"]]
     assert it.said() == ['info event=load said="load says: done"', 'info event=build said="build says: done"']
     assert it.following.run() == Followed()  # nothing new: nothing to do
     assert it.asked() == []
@@ -126,7 +126,7 @@ def test_alerts_end_each_pass_whatever_came_of_it(it: Followings, monkeypatch: p
 def test_without_a_build(it: Followings) -> None:
     it.land(HOUR)
     assert it.make(build=False).run() == Followed(0, None)
-    assert it.asked() == [["load", str(it.landing.root / HOUR)]]
+    assert it.asked() == [["load", str(Path(it.landing.root) / HOUR)]]
     assert it.following.run() == Followed(None, 0)  # the build is still owed
 
 
@@ -139,7 +139,10 @@ def test_a_load_that_fails_is_done_again(it: Followings, monkeypatch: pytest.Mon
     monkeypatch.delenv("DO_LOAD")
     it.land(HOUR.replace("08", "09"))
     assert it.following.run().exit_code == 0
-    assert it.asked()[0][1:] == [str(it.landing.root / HOUR), str(it.landing.root / HOUR.replace("08", "09"))]
+    assert it.asked()[0][1:] == [
+        str(Path(it.landing.root) / HOUR),
+        str(Path(it.landing.root) / HOUR.replace("08", "09")),
+    ]
 
 
 def test_what_failed_is_noted_for_the_alerts_until_it_does_not(it: Followings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What lies in object storage, part by part: no listing is ever held whole, whatever the number of objects.
+"""Files in object storage that speaks S3. It is listed part by part: none is ever held whole, whatever the number of objects.
 
 The folders date=… that a poll writes are listed one by one. Whoever knows that one of them is settled (long over, and all
 that was in it is loaded) passes over it, at the cost of its name.
@@ -11,18 +11,58 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from ingestion.landing import containers, object_store
+from ingestion.landing.files import LandingFile, add, too_large, usable_file
+from ingestion.landing.links import Links
+from ingestion.landing.names import TEMPORARY, is_listed, is_snapshot
 from velib.core.errors import VelibError
-
-if TYPE_CHECKING:
-    from ingestion.landing.landing_zone import LandingFile
 
 # So many files at a time: some 40 MB, and many batches of a load.
 PART = 65_536
 # A folder above those of dates is looked into folder by folder to this depth. One `feed=` is at any depth.
 _DEPTH = 2
+
+
+class BucketStore:
+    """What an `s3://` names: a PUT is atomic, so nothing is ever half written, and a folder is what keys begin with."""
+
+    def files(self, path: str, links: Links, /) -> Iterator[LandingFile]:
+        for part in walk(path):
+            yield from part.files
+
+    def is_there(self, path: str, /) -> bool:
+        try:
+            object_store.about(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def read(self, path: str, max_bytes: int, /) -> bytes:
+        data = object_store.read(path, max_bytes + 1)
+        if len(data) > max_bytes:
+            raise too_large("more", max_bytes)
+        return data
+
+    def read_range(self, path: str, start: int, most: int, /) -> bytes:
+        return object_store.read(path, most, start)
+
+    def members(self, container: str, is_wanted: Callable[[str], bool], /) -> list[containers.Member]:
+        return _members(container, is_wanted, object_store.about(container).size)
+
+    def is_folder(self, path: str, /) -> bool:
+        return not glob.has_magic(path)
+
+    def has_files(self, folder: str, /) -> bool:
+        return object_store.has_objects(f"{folder.rstrip('/')}/")
+
+    def folders(self, folder: str, /) -> list[str]:
+        pages = object_store.pages(f"{folder.rstrip('/')}/", by_folder=True)
+        return [key.rstrip("/").rpartition("/")[2] for page in pages for key in page.folders]
+
+    def write_new(self, root: str, path: str, data: bytes, /) -> None:
+        object_store.write(f"{root.rstrip('/')}/{path}", data, only_new=True)
 
 
 @dataclass
@@ -50,15 +90,13 @@ def walk(url: str, is_settled: Callable[[str], bool] = lambda folder: False) -> 
 
     `is_settled` is asked of each folder date=…, by its URL; the files of one lie in one part. A VelibError where nothing is.
     """
-    from ingestion.landing import landing_zone
-
     base, part = _base(url), Part()
     found: dict[str, LandingFile] = {}
     with _in_one_line(url):
         for piece, wanted in _pieces(url, is_settled):
             for each in piece.objects:
                 for file in _files(base, each, wanted):
-                    landing_zone.add(found, file)
+                    add(found, file)
             if piece.folder is not None:
                 part.folders.append(piece.folder)
             # Within a folder of a date a part does not end: a file and its copy in a container are in one.
@@ -73,15 +111,13 @@ def walk(url: str, is_settled: Callable[[str], bool] = lambda folder: False) -> 
 
 def objects(url: str) -> Iterator[LandingFile]:
     """The objects that `walk` would look at, one by one, a container as the one file that it is. None is held."""
-    from ingestion.landing import landing_zone
-
     base = _base(url)
     with _in_one_line(url):
         for piece, wanted in _pieces(url, lambda folder: False):
             for each in piece.objects:
                 path = base + each.key
                 if wanted(path):
-                    yield landing_zone.usable_file(path, each.size, each.modified_ns)
+                    yield usable_file(path, each.size, each.modified_ns)
 
 
 @contextmanager
@@ -95,14 +131,6 @@ def _in_one_line(url: str) -> Iterator[None]:
 def _base(url: str) -> str:
     bucket, _ = object_store.split(url)
     return f"{object_store.SCHEME}{bucket}/"
-
-
-def members(container: str, is_wanted: Callable[[str], bool], size: int | None = None) -> list[containers.Member]:
-    """The members of a container in object storage, by its end."""
-    if size is None:
-        size = object_store.about(container).size
-    data = object_store.read(container, min(size, containers.TAIL), max(0, size - containers.TAIL))
-    return containers.members(cast("BinaryIO", containers.Tail(data, size)), is_wanted)
 
 
 _Wanted = Callable[[str], bool]
@@ -126,11 +154,8 @@ def _listed(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[
     if key:
         try:
             named = object_store.about(base + key)
-        except (
-            FileNotFoundError,
-            PermissionError,
-        ):  # a folder is no object, and who may not list is told the latter of any
-            pass
+        except (FileNotFoundError, PermissionError):
+            pass  # a folder is no object, and who may not list is told the latter of any
         else:
             # Whatever it is called: it was named.
             yield _Piece([named]), lambda path: True
@@ -138,8 +163,7 @@ def _listed(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[
     begin = f"{base}{key}/" if key else base
 
     def in_folder(path: str) -> bool:
-        parts = path.removeprefix(begin).split("/")
-        return parts[-1].endswith(_suffixes()) and not any(part.startswith(".") for part in parts)
+        return is_listed(path.removeprefix(begin))
 
     if "/date=" in begin:
         for page in object_store.pages(begin):
@@ -148,12 +172,6 @@ def _listed(url: str, base: str, is_settled: Callable[[str], bool]) -> Iterator[
         return
     for piece in _by_folder(begin, is_settled, 0):
         yield piece, in_folder
-
-
-def _suffixes() -> tuple[str, ...]:
-    from ingestion.landing.landing_zone import LISTED
-
-    return LISTED
 
 
 def _by_folder(url: str, is_settled: Callable[[str], bool], depth: int) -> Iterator[_Piece]:
@@ -183,8 +201,6 @@ def _matching(base: str, pattern: str) -> Iterator[tuple[_Piece, _Wanted]]:
     """All below the part without wildcards. What a pattern matches in a folder counts, and a folder with all in it."""
     from fsspec.utils import glob_translate
 
-    from ingestion.landing import landing_zone
-
     fixed = pattern[: re.search(r"[*?[]", pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
     matches = re.compile(glob_translate(pattern)).match
 
@@ -194,9 +210,9 @@ def _matching(base: str, pattern: str) -> Iterator[tuple[_Piece, _Wanted]]:
         if path.endswith(containers.SUFFIX) and fixed in key:
             return True
         if matches(key):
-            return not parts[-1].startswith(".") and not parts[-1].endswith(landing_zone.TEMPORARY)
+            return not parts[-1].startswith(".") and not parts[-1].endswith(TEMPORARY)
         inside = any(matches("/".join(parts[:count])) for count in range(1, len(parts)))
-        return inside and landing_zone.is_snapshot(parts[-1])
+        return inside and is_snapshot(parts[-1])
 
     for page in object_store.pages(f"{base}{fixed}/" if fixed else base):
         matching = [each for each in page.objects if wanted(base + each.key)]
@@ -205,22 +221,26 @@ def _matching(base: str, pattern: str) -> Iterator[tuple[_Piece, _Wanted]]:
 
 
 def _files(base: str, each: object_store.Object, is_wanted: _Wanted) -> Iterator[LandingFile]:
-    from ingestion.landing import landing_zone
-
     path = base + each.key
     if not is_wanted(path):
         return
     if not path.endswith(containers.SUFFIX):
-        yield landing_zone.usable_file(path, each.size, each.modified_ns)
+        yield usable_file(path, each.size, each.modified_ns)
         return
     folder = path.rpartition("/")[0]
     try:
-        found = members(path, landing_zone.is_snapshot, each.size)
+        found = _members(path, is_snapshot, each.size)
     except FileNotFoundError:
         return
     except containers.BrokenContainerError:
-        yield landing_zone.usable_file(path, each.size, each.modified_ns)
+        yield usable_file(path, each.size, each.modified_ns)
         return
-    for file in landing_zone.members_of(path, found):
+    for file in containers.as_files(path, found):
         if is_wanted(f"{folder}/{file.path.rpartition('/')[2]}"):
             yield file
+
+
+def _members(container: str, is_wanted: Callable[[str], bool], size: int) -> list[containers.Member]:
+    """The members of a container in object storage, by its end."""
+    data = object_store.read(container, min(size, containers.TAIL), max(0, size - containers.TAIL))
+    return containers.members(cast("BinaryIO", containers.Tail(data, size)), is_wanted)

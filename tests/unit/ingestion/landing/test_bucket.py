@@ -8,8 +8,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from ingestion.landing import bucket_listing, object_store
-from ingestion.landing.bucket_listing import walk
+from ingestion.landing import bucket, object_store
+from ingestion.landing.bucket import walk
 from ingestion.landing.object_store import Object, Page
 from orchestration.lib.landing_zone import LandingZone
 from velib.core.errors import VelibError
@@ -75,7 +75,7 @@ def test_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_it_holds_does_not_grow_with_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_listing, "PART", 4000)
+    monkeypatch.setattr(bucket, "PART", 4000)
     monkeypatch.setenv("VELIB_LANDING", "s3://b/zone")
     monkeypatch.setattr(object_store, "has_objects", lambda url: True)
     for count in (
