@@ -20,7 +20,7 @@ from ingestion.landing.files import LandingFile
 
 _TIME = pa.timestamp("us", tz="UTC")
 
-_NO_STATUS = Status(*[None] * len(Status._fields))
+_NO_STATUS = Status()
 _NO_BIKE = tuple([None] * (len(Bike._fields) - 1))
 
 SNAPSHOTS = pa.schema(

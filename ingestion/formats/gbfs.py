@@ -284,14 +284,7 @@ class Gbfs:
                 bikes_mechanical=mechanical,
                 bikes_electric=electric,
                 docks_free=row.num_docks_available,
-                edocks_free=None,
                 docks_total=place.capacity,
-                edocks_total=None,
-                bikes_overflow=None,
-                ebikes_overflow=None,
-                bikes_to_collect=None,
-                bikes_to_fix=None,
-                density_level=None,
                 is_renting=renting,
                 is_returning=returning,
             )
@@ -301,16 +294,6 @@ class Gbfs:
             longitude=place.lon,
             capacity=place.capacity,
             state=now,
-            station_type=None,
-            type=None,
-            insee_code=None,
-            city_name=None,
-            max_overflow=None,
-            credit_card=None,
-            kiosk_state=None,
-            overflow=None,
-            overflow_activation=None,
-            is_altitude=None,
         )
         raw_bytes = bytes(entry.status or b"") + bytes(entry.information or b"")
         return storable(Station(code, attributes, status, (), None), raw_bytes)

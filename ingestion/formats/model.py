@@ -1,7 +1,8 @@
 """What every snapshot format is read into: a station, its status, its attributes, its bikes; and a format's interface.
 
 Only types belong here: no reading, no rule. Change capture compares these tuples field by field, so each field is
-tracked: a field that ticks without meaning (`dueDate`, `last_reported`) must not be added.
+tracked: a field that ticks without meaning (`dueDate`, `last_reported`) must not be added. A new field goes to the end; a
+format that does not state it need not name it.
 """
 
 from __future__ import annotations
@@ -22,56 +23,56 @@ class Bike(NamedTuple):
     """A bike as one snapshot lists it."""
 
     bike_id: str
-    is_electric: bool | None
-    status: str | None  # 'disponible' | 'indisponible', or as the feed says
-    dock: str | None
-    battery_percent: int | None
-    rate: float | None
-    rates_count: int | None
-    last_rated_at: str | None  # as the feed says
-    block_cause: str | None
-    latitude: float | None  # only for a bike in the street
-    longitude: float | None
+    is_electric: bool | None = None
+    status: str | None = None  # 'disponible' | 'indisponible', or as the feed says
+    dock: str | None = None
+    battery_percent: int | None = None
+    rate: float | None = None
+    rates_count: int | None = None
+    last_rated_at: str | None = None  # as the feed says
+    block_cause: str | None = None
+    latitude: float | None = None  # only for a bike in the street
+    longitude: float | None = None
 
 
 class Status(NamedTuple):
     """What fct_station_status follows. Counts lie in -32768..32767; None where the feed does not say."""
 
-    state: str | None
-    bikes_available: int | None
-    bikes_mechanical: int | None
-    bikes_electric: int | None
-    docks_free: int | None
-    edocks_free: int | None
-    docks_total: int | None
-    edocks_total: int | None
-    bikes_overflow: int | None
-    ebikes_overflow: int | None
-    bikes_to_collect: int | None
-    bikes_to_fix: int | None
-    density_level: int | None
-    is_renting: bool | None
-    is_returning: bool | None
+    state: str | None = None
+    bikes_available: int | None = None
+    bikes_mechanical: int | None = None
+    bikes_electric: int | None = None
+    docks_free: int | None = None
+    edocks_free: int | None = None
+    docks_total: int | None = None
+    edocks_total: int | None = None
+    bikes_overflow: int | None = None
+    ebikes_overflow: int | None = None
+    bikes_to_collect: int | None = None
+    bikes_to_fix: int | None = None
+    density_level: int | None = None
+    is_renting: bool | None = None
+    is_returning: bool | None = None
 
 
 class Attributes(NamedTuple):
     """What dim_station_history follows."""
 
-    name: str | None
-    latitude: float | None
-    longitude: float | None
-    capacity: int | None
-    state: str | None  # the same text as Status.state
-    station_type: str | None
-    type: str | None
-    insee_code: str | None
-    city_name: str | None
-    max_overflow: int | None
-    credit_card: str | None
-    kiosk_state: str | None
-    overflow: str | None
-    overflow_activation: str | None
-    is_altitude: bool | None
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    capacity: int | None = None
+    state: str | None = None  # the same text as Status.state
+    station_type: str | None = None
+    type: str | None = None
+    insee_code: str | None = None
+    city_name: str | None = None
+    max_overflow: int | None = None
+    credit_card: str | None = None
+    kiosk_state: str | None = None
+    overflow: str | None = None
+    overflow_activation: str | None = None
+    is_altitude: bool | None = None
 
 
 class Station(NamedTuple):

@@ -129,12 +129,7 @@ def _bike(bike: _Bike, electric_types: frozenset[str], place: _Place | None) -> 
         bike_id=key(bike.number),
         is_electric=electric,
         status="disponible" if usable else "indisponible",
-        dock=None,
         battery_percent=percent(battery) if electric else None,
-        rate=None,
-        rates_count=None,
-        last_rated_at=None,
-        block_cause=None,
         latitude=place.lat if place else None,
         longitude=place.lng if place else None,
     )
@@ -190,16 +185,7 @@ class Nextbike:
             longitude=place.lng,
             capacity=place.bike_racks,
             state=state,
-            station_type=None,
-            type=None,
-            insee_code=None,
             city_name=entry.city_name,
-            max_overflow=None,
-            credit_card=None,
-            kiosk_state=None,
-            overflow=None,
-            overflow_activation=None,
-            is_altitude=None,
         )
         electric = sum(bool(bike.is_electric) for bike in bikes)
         listed = place.bike_list is not None
@@ -209,16 +195,7 @@ class Nextbike:
             bikes_mechanical=total((len(bikes) - electric,), "bike_list") if listed else None,
             bikes_electric=total((electric,), "bike_list") if listed else None,
             docks_free=place.free_racks,
-            edocks_free=None,
             docks_total=place.bike_racks,
-            edocks_total=None,
-            bikes_overflow=None,
-            ebikes_overflow=None,
-            bikes_to_collect=None,
-            bikes_to_fix=None,
-            density_level=None,
-            is_renting=None,
-            is_returning=None,
         )
         return storable(Station(key(place.number), attributes, status, bikes, place.bikes), bytes(entry.place))
 

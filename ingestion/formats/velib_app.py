@@ -101,6 +101,9 @@ _no_gps = _Gps()
 # A NamedTuple's own constructor costs three times as much, and a function that only hands its argument back nearly as much: a
 # day has hundreds of thousands of new bikes.
 _new: Any = tuple.__new__
+# It knows no defaults: these are the last fields, which the app does not state.
+_UNSTATED_OF_BIKES = (None,) * len(Bike._fields[Bike._fields.index("latitude") :])
+_UNSTATED_OF_STATUS = (None,) * len(Status._fields[Status._fields.index("is_renting") :])
 
 # Parts are remembered up to this length (a real one has 300 bytes) and so many bikes (two networks of Paris), so that memory
 # stays bounded whatever a file holds.
@@ -118,22 +121,18 @@ class _Bikes(dict[bytes, Bike]):
         bike = _bike.decode(raw)
         name, status, dock = bike.bike_name, bike.bike_status, bike.dock_position
         rated, cause, battery = bike.last_rate_date, bike.bike_block_cause, bike.bike_battery_level
-        result: Bike = _new(
-            Bike,
-            (
-                name if name.__class__ is str else key(name),
-                FLAGS[bike.bike_electric] if bike.bike_electric in FLAGS else flag(bike.bike_electric, "bikeElectric"),
-                status if status.__class__ is str else text(status),
-                dock if dock.__class__ is str else text(dock),
-                None if battery is None else round(battery),
-                bike.bike_rate,
-                bike.number_of_rates,
-                rated if rated.__class__ is str else text(rated),
-                cause if cause.__class__ is str else text(cause),
-                None,
-                None,
-            ),
+        said = (
+            name if name.__class__ is str else key(name),
+            FLAGS[bike.bike_electric] if bike.bike_electric in FLAGS else flag(bike.bike_electric, "bikeElectric"),
+            status if status.__class__ is str else text(status),
+            dock if dock.__class__ is str else text(dock),
+            None if battery is None else round(battery),
+            bike.bike_rate,
+            bike.number_of_rates,
+            rated if rated.__class__ is str else text(rated),
+            cause if cause.__class__ is str else text(cause),
         )
+        result: Bike = _new(Bike, said + _UNSTATED_OF_BIKES)
         if len(raw) <= _MAX_REMEMBERED:
             if len(self) >= _MAX_BIKES:
                 self.clear()
@@ -159,8 +158,6 @@ def _read_station(raw: bytes, *rest: Any) -> tuple[str, str | None, Attributes]:
         state=state,
         station_type=text(station.station_type),
         type=text(station.type),
-        insee_code=None,
-        city_name=None,
         max_overflow=max_overflow,
         credit_card=text(credit_card),
         kiosk_state=text(kiosk_state),
@@ -230,10 +227,8 @@ def _station_of(raw: _Entry[msgspec.Raw, msgspec.Raw], bikes: tuple[Bike, ...], 
         raw.nbBikeBlockedToCollect,
         raw.nbBikeBlockedToFixInStation,
         raw.densityLevel,
-        None,
-        None,
     )
-    return Station(code, attributes, _new(Status, status), bikes, available, pieces)
+    return Station(code, attributes, _new(Status, status + _UNSTATED_OF_STATUS), bikes, available, pieces)
 
 
 class VelibApp:

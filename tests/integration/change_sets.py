@@ -23,8 +23,8 @@ SNAPSHOTS = """
     where _dlt_load_id in (select load_id from raw.loads where completed_at is not null)
     order by feed, snapshot_at, change_set_id desc
 """
-NO_STATUS = Status(*[None] * len(Status._fields))
-NO_ATTRIBUTES = Attributes(*[None] * len(Attributes._fields))
+NO_STATUS = Status()
+NO_ATTRIBUTES = Attributes()
 
 
 class Content(NamedTuple):

@@ -25,10 +25,10 @@ from reference.network import FullSnapshot, UnacceptableError, full_snapshot, li
 from ingestion.formats.model import Attributes, Bike, Station, Status
 
 START = datetime(2026, 6, 2, 8, tzinfo=UTC)
-NO_STATUS = Status(*[None] * len(Status._fields))
+NO_STATUS = Status()
 # Minute -> station code -> its bikes; the code `street` is the street, a station left out is unobserved.
 History = Mapping[Any, Mapping[str, Sequence[Bike]]]
-NOWHERE = Attributes(*[None] * len(Attributes._fields))
+NOWHERE = Attributes()
 
 
 def at(minutes: float) -> datetime:
@@ -43,7 +43,7 @@ def bike(
     electric: bool | None = False,
     latitude: float | None = None,
 ) -> Bike:
-    return Bike(bike_id, electric, status, dock, battery, None, None, None, None, latitude, latitude)
+    return Bike(bike_id, electric, status, dock, battery, latitude=latitude, longitude=latitude)
 
 
 def station(

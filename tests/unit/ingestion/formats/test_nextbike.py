@@ -19,7 +19,7 @@ def one(**changes: Any) -> Station:
 
 
 def bike(number: str, electric: bool, status: str = "disponible", battery: int | None = None) -> Bike:
-    return Bike(number, electric, status, None, battery, None, None, None, None, None, None)
+    return Bike(number, electric, status, battery_percent=battery)
 
 
 def test_a_station() -> None:

@@ -30,8 +30,6 @@ def test_every_field() -> None:
             state="Operative",
             station_type="STATION",
             type="yes",
-            insee_code=None,
-            city_name=None,
             max_overflow=35,
             credit_card="no",
             kiosk_state="yes",
@@ -39,10 +37,10 @@ def test_every_field() -> None:
             overflow_activation="yes",
             is_altitude=False,
         ),
-        status=Status("Operative", 4, 3, 1, 0, 30, 0, 35, 0, 2, 4, 5, 1, None, None),
+        status=Status("Operative", 4, 3, 1, 0, 30, 0, 35, 0, 2, 4, 5, 1),
         bikes=(
-            Bike("08047", True, "disponible", "12", 55, 4.5, 7, "2026-06-01T12:34:56.000Z", None, None, None),
-            Bike("60001", False, "indisponible", None, None, None, None, None, "PUNCTURE", None, None),
+            Bike("08047", True, "disponible", "12", 55, 4.5, 7, "2026-06-01T12:34:56.000Z"),
+            Bike("60001", False, "indisponible", block_cause="PUNCTURE"),
         ),
         bikes_counted=4,
     )
