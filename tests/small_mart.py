@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from reference.facts import IN_SERVICE, usable_docks
 from tiny import minute
 
 from ingestion.loading import raw_schema
@@ -124,10 +125,12 @@ class SmallMart:
         self.execute(
             """
             insert into mart.fct_station_status (
-                feed, station_code, state, bikes_available, docks_free, docks_total, valid_from, valid_to, is_current
-            ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                feed, station_code, state, is_in_service, bikes_available, docks_free, docks_total, docks_usable,
+                valid_from, valid_to, is_current
+            ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
-            *(feed, code, state, bikes, docks_free, docks_total),
+            *(feed, code, state, state in IN_SERVICE, bikes, docks_free, docks_total),
+            usable_docks(state, bikes, docks_free, docks_total),
             *(_moment(begin), "2200-01-01 00:00+00" if end is None else _moment(end), end is None),
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ingestion.capture.arrow_tables import CHANGE_SETS, TABLES
+from velib.core.dbt_vars import var
 from velib.core.errors import VelibError
 from velib.postgres.advisory_lock import LOAD_LOCK as LOAD_LOCK
 
@@ -23,9 +24,6 @@ LAYOUT = 6
 
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
-
-# Longer than this between two snapshots is a gap: dbt's var gap_seconds.
-GAP = "interval '45 minutes'"
 
 # What the loader keeps in place beside the tables dlt appends to. Ids ascend in the order in which loads are completed.
 _BOOKKEEPING = """
@@ -83,15 +81,13 @@ create table if not exists raw.prunings (
 
 # These serve the loader's look-ups, those of `velib status`, and dbt's reading of what is new. Indexes and not keys: dbt makes
 # the tables without.
-_INDEXES = f"""
+_INDEXES = """
 create unique index if not exists loads_by_id on raw.loads (load_id);
 create index if not exists loads_by_completion on raw.loads (completed_at);
 create index if not exists loads_without_an_end on raw.loads (started_at) where completed_at is null and cleaned_at is null;
 create unique index if not exists duplicate_files_pkey on raw.duplicate_files (path);
 create index if not exists duplicate_files_by_time on raw.duplicate_files (feed, snapshot_at);
 create index if not exists snapshots_by_time on raw.snapshots (feed, snapshot_at, change_set_id);
-create index if not exists snapshots_after_gap on raw.snapshots (feed, snapshot_at)
-    where snapshot_at - previous_snapshot_at > {GAP};
 create index if not exists snapshots_by_file on raw.snapshots (file);
 create index if not exists snapshots_by_change_set on raw.snapshots (change_set_id);
 create index if not exists station_change_sets_by_id on raw.station_change_sets (change_set_id);
@@ -99,6 +95,14 @@ create index if not exists station_attribute_changes_by_change_set
     on raw.station_attribute_changes using brin (change_set_id) with (pages_per_range = 16, autosummarize = on);
 create index if not exists bike_change_sets_by_id on raw.bike_change_sets (change_set_id);
 """
+
+
+def _gap_index() -> str:
+    """For counting gaps: what is longer than the var was when the index was made is found through it, another one by reading on."""
+    return f"""
+    create index if not exists snapshots_after_gap on raw.snapshots (feed, snapshot_at)
+        where snapshot_at - previous_snapshot_at > interval '{float(var("gap_seconds"))} seconds';
+    """
 
 
 def _view(name: str) -> str:
@@ -194,7 +198,9 @@ def ensure(connection: Connection) -> None:
             version = _version(connection)
             if version is None:
                 version = _version_of_tables(connection)
-            cursor.execute("create schema if not exists raw;" + _BOOKKEEPING + _change_set_tables() + _INDEXES)
+            cursor.execute(
+                "create schema if not exists raw;" + _BOOKKEEPING + _change_set_tables() + _INDEXES + _gap_index()
+            )
             if version < LAYOUT:  # what an older version of the project is loading at this moment is not dead
                 cursor.execute("select pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
             for older in range(version, LAYOUT):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 CHECKS = {
     "live_feeds_speak": "Each live feed has a snapshot of late. Live is one whose newest was loaded soon after its capture.",
-    "no_gap_of_late": "No gap over 45 minutes ended in the last 24 hours.",
+    "no_gap_of_late": "No collection gap (longer than dbt's var gap_seconds) ended in the last 24 hours.",
     "as_large_as_usual": "The newest snapshot of each feed lists about as many stations and bikes as those before it.",
 }
 

@@ -16,6 +16,7 @@ from reference.network import FullSnapshot, Place, is_known_not_at, place_of
 OPEN = datetime(2200, 1, 1, tzinfo=UTC)
 GAP = timedelta(minutes=45)
 EARTH_RADIUS_M = 6_371_008.8
+IN_SERVICE = ("Operative", None)
 
 
 class Thresholds(NamedTuple):
@@ -44,11 +45,13 @@ class StationStatusRow(NamedTuple):
     feed: str
     station_code: str
     state: str | None
+    is_in_service: bool
     bikes_available: int | None
     bikes_mechanical: int | None
     bikes_electric: int | None
     docks_free: int | None
     docks_total: int | None
+    docks_usable: int | None
     bikes_overflow: int | None
     bikes_to_collect: int | None
     bikes_to_fix: int | None
@@ -92,15 +95,21 @@ def _status_of(snapshots: Sequence[FullSnapshot], code: str) -> list[StationStat
 
 
 def _status_row(feed: str, code: str, status: Status, valid_from: datetime, valid_to: datetime) -> StationStatusRow:
+    docks_free, docks_total = (
+        _both(status.docks_free, status.edocks_free),
+        _both(status.docks_total, status.edocks_total),
+    )
     return StationStatusRow(
         feed=feed,
         station_code=code,
         state=status.state,
+        is_in_service=status.state in IN_SERVICE,
         bikes_available=status.bikes_available,
         bikes_mechanical=status.bikes_mechanical,
         bikes_electric=status.bikes_electric,
-        docks_free=_both(status.docks_free, status.edocks_free),
-        docks_total=_both(status.docks_total, status.edocks_total),
+        docks_free=docks_free,
+        docks_total=docks_total,
+        docks_usable=usable_docks(status.state, status.bikes_available, docks_free, docks_total),
         bikes_overflow=_both(status.bikes_overflow, status.ebikes_overflow),
         bikes_to_collect=status.bikes_to_collect,
         bikes_to_fix=status.bikes_to_fix,
@@ -110,6 +119,13 @@ def _status_row(feed: str, code: str, status: Status, valid_from: datetime, vali
         valid_from=valid_from,
         valid_to=valid_to,
     )
+
+
+def usable_docks(state: str | None, bikes: int | None, docks_free: int | None, docks_total: int | None) -> int | None:
+    """What a fill rate is of."""
+    if state not in IN_SERVICE or bikes is None:
+        return None
+    return docks_total or (None if docks_free is None else (bikes + docks_free) or None)
 
 
 def _both(one: int | None, other: int | None) -> int | None:

@@ -18,7 +18,6 @@ from reference.grouping import grouped
 from reference.network import PARIS, FullSnapshot
 
 HOUR = timedelta(hours=1)
-IN_SERVICE = ("Operative", None)
 SATURATED = Fraction(9, 10)
 RIDES = tuple(f"{end}{kind}" for end in ("departures", "arrivals") for kind in ("", "_mechanical", "_electric"))
 
@@ -154,8 +153,8 @@ def _hour_row(
     arrived: Sequence[TripRow],
 ) -> HourRow:
     local = hour_at.astimezone(PARIS)
-    in_service = [(seconds, row) for seconds, row in pieces if row.state in IN_SERVICE]
-    rated = [(seconds, row, docks) for seconds, row in in_service if (docks := _usable_docks(row))]
+    in_service = [(seconds, row) for seconds, row in pieces if row.is_in_service]
+    rated = [(seconds, row, docks) for seconds, row in in_service if (docks := row.docks_usable)]
     typed = [
         (seconds, row.bikes_mechanical, row.bikes_electric)
         for seconds, row in pieces
@@ -201,16 +200,8 @@ def _hour_row(
     )
 
 
-def _usable_docks(row: StationStatusRow) -> int | None:
-    if row.bikes_available is None:
-        return None
-    if row.docks_total:
-        return row.docks_total
-    return None if row.docks_free is None else (row.bikes_available + row.docks_free) or None
-
-
 def _is_saturated(row: StationStatusRow) -> bool:
-    docks = _usable_docks(row)
+    docks = row.docks_usable
     return row.docks_free == 0 or (docks is not None and (row.bikes_available or 0) >= SATURATED * docks)
 
 

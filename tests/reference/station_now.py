@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ingestion.formats.model import Status
-from reference.facts import GAP, StationStatusRow, station_status
+from reference.facts import GAP, IN_SERVICE, StationStatusRow, station_status, usable_docks
 from reference.network import PARIS, FullSnapshot
-from reference.station_kpis import IN_SERVICE, SATURATED, HourRow, cut
+from reference.station_kpis import SATURATED, HourRow, cut
 from reference.stations import attributes_now, districts
 
 WINDOW, WEEKS, MOST = timedelta(hours=2), range(1, 5), 10
@@ -90,10 +90,7 @@ class Said(NamedTuple):
 
 def said(state: str | None, bikes: int | None, docks_free: int | None, docks_total: int | None) -> Said:
     """The rules of the hourly figures."""
-    usable = None
-    if state in IN_SERVICE and bikes is not None:
-        usable = docks_total or (None if docks_free is None else (bikes + docks_free) or None)
-    return Said(state in IN_SERVICE, bikes, docks_free, usable)
+    return Said(state in IN_SERVICE, bikes, docks_free, usable_docks(state, bikes, docks_free, docks_total))
 
 
 def _said_by(status: Status) -> Said:

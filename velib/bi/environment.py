@@ -6,10 +6,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-import yaml
-
 from velib.bi.inside import private
 from velib.core import settings
+from velib.core.dbt_vars import var
 from velib.core.errors import VelibError
 
 _START_LIMIT = 600  # seconds; the first start makes its database
@@ -92,5 +91,4 @@ def _reader_url() -> str:
 
 def _time_zone() -> str:
     """The network's local time, as the models have it."""
-    project = yaml.safe_load((settings.dbt_project() / "dbt_project.yml").read_text(encoding="utf-8"))
-    return str(project["vars"]["time_zone"])
+    return str(var("time_zone"))

@@ -65,11 +65,11 @@ _EMPTIEST = """
 with known as (
     select
         s.station_code,
-        coalesce(s.bikes_mechanical, 0) + coalesce(s.bikes_electric, 0) = 0 as is_empty,
+        s.bikes_available = 0 as is_empty,
         extract(epoch from least(s.valid_to, l.last_snapshot_at) - s.valid_from) as seconds
     from mart.fct_station_status as s
     cross join (select max(snapshot_at) as last_snapshot_at from mart.fct_snapshots) as l
-    where s.state = 'Operative' and s.valid_from < l.last_snapshot_at
+    where s.is_in_service and s.valid_from < l.last_snapshot_at
 )
 select
     coalesce(d.name, k.station_code),

@@ -10,6 +10,8 @@ import click
 from velib.core.printable import printable
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from velib.monitoring.status import FeedStatus, WarehouseStatus
 
 # How many quarantined files are named one by one.
@@ -53,7 +55,7 @@ def _say_details(found: WarehouseStatus) -> None:
     if not found.feeds:
         click.echo("no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
     for feed in found.feeds:
-        _say_feed(feed)
+        _say_feed(feed, found.gap)
     if found.last_load_at:
         click.echo(f"last load      {when(found.last_load_at)}, database {found.database_bytes / 1e6:,.0f} MB")
     if found.duplicates:
@@ -76,7 +78,7 @@ def _say_details(found: WarehouseStatus) -> None:
         click.echo(f"  … and {total - len(found.quarantine):,} more in raw.quarantined_files")
 
 
-def _say_feed(feed: FeedStatus) -> None:
+def _say_feed(feed: FeedStatus, gap: timedelta) -> None:
     from velib.core.durations import in_words
     from velib.monitoring.health import when
 
@@ -87,8 +89,8 @@ def _say_feed(feed: FeedStatus) -> None:
     bikes = f", {feed.bikes:,} bikes" if feed.bikes else ""
     click.echo(f"  newest       {when(feed.newest_at)}: {feed.stations:,} stations{bikes}")
     if feed.gap_count:
-        latest = "; ".join(f"{when(gap.from_at)} for {in_words(gap.to_at - gap.from_at)}" for gap in feed.gaps)
+        latest = "; ".join(f"{when(each.from_at)} for {in_words(each.to_at - each.from_at)}" for each in feed.gaps)
         more = f", the latest {len(feed.gaps)}" if feed.gap_count > len(feed.gaps) else ""
         click.echo(f"  gaps         {feed.gap_count:,}{more}: {latest}")
     else:
-        click.echo("  gaps         none over 45 minutes")
+        click.echo(f"  gaps         none over {in_words(gap)}")

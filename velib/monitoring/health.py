@@ -25,7 +25,6 @@ WINDOW = timedelta(hours=24)
 
 # A live feed is silent when it has missed three ticks, and not sooner than a collection gap begins.
 _MISSED_TICKS = 3
-_GAP = timedelta(minutes=45)
 # One that is silent for longer is no longer collected: nobody need look at it every day.
 _ARCHIVED = timedelta(days=7)
 # A snapshot that was loaded so soon after its capture came from a live feed. An archive's newest is older.
@@ -145,12 +144,12 @@ def _feeds(seen: Seen) -> Iterator[Line]:
     feeds = seen.warehouse.feeds
     if not feeds:
         yield Line("feed", True, "no snapshots yet: load some with `velib load PATH`, or try `velib demo`")
-    silent = [feed for feed in feeds if _is_silent(feed, seen.at)]
+    silent = [feed for feed in feeds if _is_silent(feed, seen)]
     # Those to look at come first, and none of them is left out.
     shown = [*silent, *(feed for feed in feeds if feed not in silent)][: max(_SHOWN, len(silent))]
     for feed in shown:
         every = f", every {in_words(feed.cadence)}" if feed.cadence else ""
-        said = f"{feed.feed}{_freshness(feed, seen.at)}; {feed.snapshots:,} snapshots{every}"
+        said = f"{feed.feed}{_freshness(feed, seen)}; {feed.snapshots:,} snapshots{every}"
         yield Line("feed", feed not in silent, said)
     if len(feeds) > len(shown):
         yield Line("feed", True, f"… and {len(feeds) - len(shown)} more")
@@ -160,19 +159,19 @@ def _is_live(feed: FeedStatus) -> bool:
     return feed.newest_loaded_at is not None and feed.newest_loaded_at - feed.newest_at <= _LIVE
 
 
-def _is_silent(feed: FeedStatus, now: datetime) -> bool:
-    allowed = max(_GAP, (feed.cadence or timedelta()) * _MISSED_TICKS)
-    return _is_live(feed) and allowed < now - feed.newest_at <= _ARCHIVED
+def _is_silent(feed: FeedStatus, seen: Seen) -> bool:
+    allowed = max(seen.warehouse.gap, (feed.cadence or timedelta()) * _MISSED_TICKS)
+    return _is_live(feed) and allowed < seen.at - feed.newest_at <= _ARCHIVED
 
 
-def _freshness(feed: FeedStatus, now: datetime) -> str:
+def _freshness(feed: FeedStatus, seen: Seen) -> str:
     """How old the newest snapshot is, and what that means: nothing of an archive is of today, and none of it is missing."""
-    age = f"newest {in_words(now - feed.newest_at)} ago"
-    if _is_silent(feed, now):
+    age = f"newest {in_words(seen.at - feed.newest_at)} ago"
+    if _is_silent(feed, seen):
         return f": silent, {age}"
     if not _is_live(feed):
         return f": an archive, {age} ({feed.newest_at:%Y-%m-%d})"
-    if now - feed.newest_at > _ARCHIVED:
+    if seen.at - feed.newest_at > _ARCHIVED:
         return f": no longer collected, {age} ({feed.newest_at:%Y-%m-%d})"
     return f", {age}"
 
@@ -186,7 +185,7 @@ def gaps_of_late(seen: Seen) -> list[Gap]:
 def _gaps(seen: Seen) -> Line:
     lately = gaps_of_late(seen)
     count = sum(feed.gap_count for feed in seen.warehouse.feeds)
-    said = f"none over {in_words(_GAP)} in {in_words(WINDOW)}"
+    said = f"none over {in_words(seen.warehouse.gap)} in {in_words(WINDOW)}"
     if lately:
         said = f"{len(lately)} in {in_words(WINDOW)}, the longest {in_words(max(gap.to_at - gap.from_at for gap in lately))}"
     return Line("gaps", True, f"{said}; {count:,} in all")

@@ -5,13 +5,14 @@ Reading only, but that a raw schema which is missing or older is made or migrate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion.loading import catalog, raw_schema
 from velib.building.dbt_process import BUILD_LOCK, BUILDS, NEWEST_BUILD_FIRST
 from velib.core import settings
+from velib.monitoring.collection_gap import gap_of_marts
 from velib.postgres import advisory_lock
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class WarehouseStatus:
     `loading_since` is of a load under way; `dead_loads` began, never came to an end, and left rows that count for nothing.
     `not_built` is how many change sets the marts do not have yet, None where no mart has been built; `behind_since` is when the
     first of them was loaded. `missing` is what users read and is not there, though the mart has been built.
+    What lies further apart than `gap` has a gap between.
     """
 
     feeds: tuple[FeedStatus, ...]
@@ -90,6 +92,7 @@ class WarehouseStatus:
     database_bytes: int
     behind_since: datetime | None = None
     missing: tuple[str, ...] = ()
+    gap: timedelta = field(kw_only=True)
 
 
 # Each part takes what it tells through an index, however much there is: of the snapshots only the latest thousand are read.
@@ -136,7 +139,7 @@ cross join lateral (
         (array_agg(gap.previous_snapshot_at order by gap.snapshot_at desc))[:5] as latest_from,
         (array_agg(gap.snapshot_at order by gap.snapshot_at desc))[:5] as latest_to
     from raw.snapshots gap
-    where gap.feed = f.feed and gap.snapshot_at - gap.previous_snapshot_at > {raw_schema.GAP}
+    where gap.feed = f.feed and gap.snapshot_at - gap.previous_snapshot_at > %(gap)s
         and gap.change_set_id = (
             select s.change_set_id from raw.snapshots s
             where s.feed = f.feed and s.snapshot_at = gap.snapshot_at and {catalog.IS_COMPLETE}
@@ -192,7 +195,8 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
     raw_schema.ensure(connection)
     feeds: list[FeedStatus] = []
     with connection.cursor() as cursor:
-        cursor.execute(_FEEDS)
+        gap = gap_of_marts(cursor)
+        cursor.execute(_FEEDS, {"gap": gap})
         for feed, count, first, newest, stations, bikes, cadence, gap_count, gap_from, gap_to, loaded in cursor:
             gaps = tuple(Gap(*ends) for ends in zip(gap_from or (), gap_to or (), strict=True))
             feeds.append(FeedStatus(feed, count, first, newest, stations, bikes, cadence, gap_count, gaps, loaded))
@@ -243,6 +247,7 @@ def warehouse_status(connection: Connection, quarantine_limit: int = 10) -> Ware
         database_bytes=size,
         behind_since=behind_since,
         missing=missing,
+        gap=gap,
     )
 
 

@@ -3,6 +3,7 @@
     of another layout, or add to a mart that was built from another raw schema, by other models or with other vars.
 -#}
 {% macro refuse_unsafe_run() %}
+    {% do refuse_old_vars() %}
     {% do refuse_other_encoding() %}
     {% if flags.WHICH != 'test' %}{% do refuse_beside_another_build() %}{% endif %}
     {% do refuse_other_layout() %}
@@ -10,6 +11,16 @@
         {% do refuse_to_lose_the_pruned() %}
         {% do refuse_stale_mart() %}
     {% endif %}
+{% endmacro %}
+
+{#- The vars that had another name once, by that name. Whoever says the old one is told; in a watermark it stands for the new one. -#}
+{% macro renamed_vars() %}{{ return({'saturated_share': 'saturated_fill_rate'}) }}{% endmacro %}
+
+{#- dbt itself passes over a var that nobody reads. -#}
+{% macro refuse_old_vars() %}
+    {% for old, new in renamed_vars().items() if var(old, none) is not none %}
+        {% do refuse("the var " ~ old ~ " is called " ~ new ~ " now: set that one") %}
+    {% endfor %}
 {% endmacro %}
 
 {#- Seeds and literals hold accents. `velib` and Dagster see to the connection's encoding, plain dbt cannot. -#}
@@ -175,7 +186,7 @@
     {% for name in [
         'gap_seconds', 'flicker_seconds', 'maintenance_seconds', 'maintenance_least_seconds', 'maintenance_battery_points',
         'rebalancing_bikes', 'implausible_kmh', 'long_seconds', 'boomerang_seconds', 'earth_radius_m', 'time_zone',
-        'states_in_service', 'saturated_share', 'position_tolerance_degrees',
+        'states_in_service', 'saturated_fill_rate', 'position_tolerance_degrees',
     ] %}
         {% do shaping.update({name: var(name)}) %}
     {% endfor %}
@@ -190,8 +201,11 @@
 -#}
 {% macro differing_vars(before) %}
     {% set now, differing = shaping_vars(), [] %}
-    {% for name in before.keys() | sort if before.get(name) != now.get(name) %}
-        {% do differing.append(name ~ ' ' ~ before.get(name) ~ ', now ' ~ now.get(name, 'unset')) %}
+    {% for name in before.keys() | sort %}
+        {% set name_now = renamed_vars().get(name, name) %}
+        {% if before.get(name) != now.get(name_now) %}
+            {% do differing.append(name_now ~ ' ' ~ before.get(name) ~ ', now ' ~ now.get(name_now, 'unset')) %}
+        {% endif %}
     {% endfor %}
     {{ return(differing) }}
 {% endmacro %}

@@ -78,7 +78,7 @@
     {{ status }}.is_in_service
     and (
         {{ status }}.docks_free = 0
-        or 10000 * {{ status }}.bikes_available >= {{ (10000 * (var('saturated_share') | float)) | round | int }} * {{ status }}.docks_usable
+        or 10000 * {{ status }}.bikes_available >= {{ (10000 * (var('saturated_fill_rate') | float)) | round | int }} * {{ status }}.docks_usable
     )
 {%- endmacro %}
 

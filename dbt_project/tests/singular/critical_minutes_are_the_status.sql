@@ -30,7 +30,7 @@ minutes as (
     from windows
     inner join {{ ref('fct_station_status') }} as status
         on windows.feed = status.feed and windows.to_at > status.valid_from and windows.from_at < status.valid_to
-    where status.bikes_available = 0 and coalesce(status.state in ({{ states_in_service() }}), true)
+    where status.bikes_available = 0 and status.is_in_service
     group by windows.feed, status.station_code, windows.stations, windows.least_score
 )
 

@@ -13,7 +13,7 @@ intervals as (
     select
         status.feed,
         status.station_code,
-        coalesce(status.state in ({{ states_in_service() }}), true) as is_in_service,
+        status.is_in_service,
         status.bikes_available,
         status.bikes_electric,
         status.docks_free,

@@ -34,7 +34,7 @@ said as (
         status.valid_to,
         coalesce(
             case when sinces.kind = 'empty' then status.bikes_available = 0 else status.docks_free = 0 end
-            and coalesce(status.state in ({{ states_in_service() }}), true),
+            and status.is_in_service,
             false
         ) as is_so,
         {{ seconds_between(
@@ -55,7 +55,9 @@ full outer join open_intervals
 where
     stations.station_code is null
     or stations.status_since_at is distinct from open_intervals.valid_from
-    {% for column in ['state', 'bikes_available', 'bikes_mechanical', 'bikes_electric', 'docks_free', 'docks_total'] %}
+    {% for column in [
+        'state', 'is_in_service', 'bikes_available', 'bikes_mechanical', 'bikes_electric', 'docks_free', 'docks_total', 'docks_usable'
+    ] %}
         or stations.{{ column }} is distinct from open_intervals.{{ column }}
     {% endfor %}
 union all

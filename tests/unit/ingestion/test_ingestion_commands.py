@@ -251,11 +251,12 @@ def status_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Ca
     return show
 
 
+GAP = timedelta(minutes=45)
 BUILT = LastBuild(minute(690), minute(691), has_succeeded=True, is_under_way=False)
 
 
 def test_status_of_nothing(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
-    assert status_of(WarehouseStatus((), {}, (), 0, None, 0, None, None, None, 0)) == [
+    assert status_of(WarehouseStatus((), {}, (), 0, None, 0, None, None, None, 0, gap=GAP)) == [
         "no snapshots yet: load some with `velib load PATH`, or try `velib demo`",
         "quarantine     empty",
     ]
@@ -276,7 +277,17 @@ def test_status(status_of: Callable[[WarehouseStatus], list[str]]) -> None:
     bad = QuarantinedFile(f"/in/{ESCAPE}", "empty_file", f"is {ESCAPE}", minute(0))
     shown = "\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m"
     found = WarehouseStatus(
-        (feed,), {"empty_file": 12, "too_large": 1}, (bad,), 4, minute(710), 1, minute(700), 12, BUILT, 12_300_000
+        (feed,),
+        {"empty_file": 12, "too_large": 1},
+        (bad,),
+        4,
+        minute(710),
+        1,
+        minute(700),
+        12,
+        BUILT,
+        12_300_000,
+        gap=GAP,
     )
     assert status_of(found) == [
         f"feed           f{shown}: 1,234 snapshots since 2026-06-02 08:00:00 UTC, every 1 min",
@@ -299,7 +310,7 @@ def test_the_exit_code_of_status_and_what_machines_read(
     run: Callable[..., Result], status_of: Callable[[WarehouseStatus], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = FeedStatus(f"f{ESCAPE}", 2, minute(0), minute(600), 1, 1, None, 0, (), newest_loaded_at=minute(601))
-    found = WarehouseStatus((feed,), {}, (), 0, None, 0, minute(601), 0, BUILT, 0)
+    found = WarehouseStatus((feed,), {}, (), 0, None, 0, minute(601), 0, BUILT, 0, gap=GAP)
     well, silent = (Seen(minute(at), found, free_bytes=10**10) for at in (610, 700))
 
     monkeypatch.setattr(velib.monitoring.health, "look", lambda *_: well)

@@ -9,7 +9,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import yaml
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from velib.api import formats
@@ -39,7 +38,7 @@ from velib.api.problems import Problem, documented, not_found, unusable
 from velib.api.routes.corrections import WRITES, Writer
 from velib.api.state import State, state_of
 from velib.api.values import Day, Text
-from velib.core import settings as warehouse_settings
+from velib.core.dbt_vars import var
 
 # With a period, so many days' movements are read: a month of Paris is three millions.
 MOST_DAYS = 31
@@ -85,11 +84,7 @@ _FIELDS = {
 def router(reads: Sequence[Any] = ()) -> APIRouter:
     """`reads`: what has to hold of who reads."""
     found = APIRouter(prefix="/api/v1", tags=["first generation"])
-    zone = ZoneInfo(
-        yaml.safe_load((warehouse_settings.dbt_project() / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][
-            "time_zone"
-        ]
-    )
+    zone = ZoneInfo(var("time_zone"))
 
     def get(path: str, model: Any, summary: str) -> Callable[[Any], Any]:
         return found.get(

@@ -100,8 +100,6 @@ class Alerts:
 
     rules: tuple[Rule, ...]
     receivers: tuple[Receiver, ...]
-    # The states of a station in which an empty one is a nuisance; one without a state is in service. As dbt's var of that name.
-    states_in_service: tuple[str, ...] = ("Operative",)
     # A feed whose newest snapshot in the mart is older says nothing about now.
     stale_after: timedelta = timedelta(hours=1)
     time_zone: ZoneInfo = _PARIS
@@ -135,7 +133,12 @@ def read(path: Path) -> Alerts | None:
 def parse(content: object, path: str) -> Alerts:
     """The same of what the table holds."""
     table = _Table(f"{path}: alerts", content)
-    table.only("states_in_service", "stale_after", "time_zone", "rule", "to")
+    if table.has("states_in_service"):
+        raise UsageError(
+            f"{path}: alerts: states_in_service is no more set here: the marts say which stations are in service; set dbt's var"
+            " of that name in dbt_project.yml, and take it out"
+        )
+    table.only("stale_after", "time_zone", "rule", "to")
     receivers = tuple(_receiver(each) for each in table.tables("to"))
     if not receivers:
         raise UsageError(f"{path}: alerts: nobody is told: a table [[alerts.to]] for each receiver is expected")
@@ -147,7 +150,6 @@ def parse(content: object, path: str) -> Alerts:
     return Alerts(
         rules=rules,
         receivers=receivers,
-        states_in_service=table.texts("states_in_service") or Alerts.states_in_service,
         stale_after=table.duration("stale_after", Alerts.stale_after, least=timedelta(minutes=1)),
         time_zone=_zone(table),
     )
@@ -266,6 +268,9 @@ class _Table:
         for key in self._content:
             if key not in known:
                 raise UsageError(f"{self.where}: unknown key {key!r}: one of {', '.join(known)}")
+
+    def has(self, key: str) -> bool:
+        return key in self._content
 
     def tables(self, key: str) -> list[_Table]:
         found = self._content.get(key, [])

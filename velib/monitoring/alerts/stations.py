@@ -1,7 +1,8 @@
 """The rules over the mart: stations, districts, and the worst of the last hours, each as of its feed's last snapshot.
 
 Everything is asked of fct_station_status by station and time, from the newest interval backwards: what it costs follows from the
-number of stations and the length of the rule's window, not from the history behind it.
+number of stations and the length of the rule's window, not from the history behind it. What is in service, and which docks count,
+the mart says, so that no dashboard says otherwise.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from typing import Any
 from velib.core.durations import in_words
 from velib.monitoring.alerts.configuration import Alerts, Rule
 from velib.monitoring.alerts.findings import Finding, Verdict
+from velib.monitoring.collection_gap import gap_of_marts
 
 # As long as that, a station that is not listed keeps its incident: nothing is known of it. After that it is gone.
 _FORGOTTEN = timedelta(days=1)
-# A longer pause between two sightings is a gap: what happened in it is unknown, and a run does not reach over it.
-_GAP = timedelta(minutes=45)
 
 NAMED = 10
 
+# The usable docks of a status, and how many of them have a bike.
+_DOCKED = "s.docks_usable, case when s.docks_usable is not null then least(s.bikes_available, s.docks_usable) end as bikes_docked"
+
 # Each station as its feed lists it now. Of several feeds one that lists it counts, and of these the one whose name sorts last, so
 # that not each snapshot of another feed says otherwise. `is_known`: listed by the last snapshot, and that is not too old.
-_NOW = """
+_NOW = f"""
 with feeds as materialized (
     select known.feed, newest.at, newest.at > %(now)s - %(stale_after)s as is_fresh
     from raw.feeds known
@@ -45,8 +48,8 @@ listed as materialized (
         s.valid_from,
         s.bikes_available,
         s.docks_free,
-        case when s.docks_total > 0 then s.docks_total else nullif(s.bikes_available + s.docks_free, 0) end as docks,
-        s.state is null or s.state = any(%(states)s::text[]) as is_in_service
+        {_DOCKED},
+        s.is_in_service
     from mart.dim_station d
     cross join feeds
     cross join lateral (
@@ -84,10 +87,9 @@ left join lateral (
 where not listed.is_known or ({listed})
 """
 _IS_SO = {
-    "station_empty": "{0}.bikes_available = 0 and {1}",
-    "station_full": "{0}.docks_free = 0 and {1}",
+    "station_empty": "{0}.is_in_service and {0}.bikes_available = 0",
+    "station_full": "{0}.is_in_service and {0}.docks_free = 0",
 }
-_IN_SERVICE = "({0}.state is null or {0}.state = any(%(states)s::text[]))"
 
 # The intervals of a station that reach into a window, cut to it. The last one that begins before it is the first that may.
 _PIECES = """
@@ -97,8 +99,8 @@ select
     s.valid_to > {station}.at as is_last,
     s.bikes_available,
     s.docks_free,
-    case when s.docks_total > 0 then s.docks_total else nullif(s.bikes_available + s.docks_free, 0) end as docks,
-    s.state is null or s.state = any(%(states)s::text[]) as is_in_service
+    {docked},
+    s.is_in_service
 from mart.fct_station_status s
 where s.station_code = {station}.station_code and s.feed = {station}.feed and s.valid_to > {station}.at - %(window)s
     and s.valid_from >= coalesce((
@@ -116,14 +118,14 @@ _DISTRICTS = f"""
         listed.district_code,
         min(listed.district_name) as district_name,
         bool_or(listed.is_known) as is_known,
-        sum(least(listed.bikes_available, listed.docks)) filter (where listed.is_known and listed.is_in_service) as bikes,
-        sum(listed.docks) filter (where listed.is_known and listed.is_in_service) as docks
+        sum(listed.bikes_docked) filter (where listed.is_known) as bikes,
+        sum(listed.docks_usable) filter (where listed.is_known) as docks
     from listed
     where listed.district_code is not null
     group by listed.district_code
     having not bool_or(listed.is_known) or coalesce(
-        sum(least(listed.bikes_available, listed.docks)) filter (where listed.is_known and listed.is_in_service)
-        < %(below)s * sum(listed.docks) filter (where listed.is_known and listed.is_in_service),
+        sum(listed.bikes_docked) filter (where listed.is_known)
+        < %(below)s * sum(listed.docks_usable) filter (where listed.is_known),
         false
     )
 ),
@@ -132,14 +134,13 @@ changes as (
     select listed.district_code, change.at, sum(change.bikes) as bikes, sum(change.docks) as docks
     from listed
     join now_short on now_short.district_code = listed.district_code and now_short.is_known
-    cross join lateral ({_PIECES.format(station="listed")}) as piece
+    cross join lateral ({_PIECES.format(station="listed", docked=_DOCKED)}) as piece
     cross join lateral (
         values
-            (piece.from_at, least(piece.bikes_available, piece.docks), piece.docks),
-            (case when not piece.is_last then piece.to_at end, -least(piece.bikes_available, piece.docks), -piece.docks)
+            (piece.from_at, piece.bikes_docked, piece.docks_usable),
+            (case when not piece.is_last then piece.to_at end, -piece.bikes_docked, -piece.docks_usable)
     ) as change (at, bikes, docks)
-    where listed.is_known and piece.is_in_service and piece.docks is not null and piece.bikes_available is not null
-        and change.at is not null
+    where listed.is_known and piece.docks_usable is not null and change.at is not null
     group by listed.district_code, change.at
 ),
 
@@ -186,7 +187,7 @@ _CRITICAL = f"""
         sum(piece.to_at - piece.from_at) filter (where piece.docks_free = 0) as full,
         sum(piece.to_at - piece.from_at) as total
     from listed
-    cross join lateral ({_PIECES.format(station="listed")}) as piece
+    cross join lateral ({_PIECES.format(station="listed", docked=_DOCKED)}) as piece
     where listed.is_known and piece.is_in_service and (piece.bikes_available = 0 or piece.docks_free = 0)
     group by listed.station_code, listed.name, listed.district_name
 )
@@ -212,9 +213,8 @@ def look(cursor: Any, rule: Rule, alerts: Alerts, now: datetime) -> list[Finding
     given = {
         "now": now,
         "stale_after": alerts.stale_after,
-        "states": list(alerts.states_in_service),
         "forgotten": _FORGOTTEN,
-        "gap": _GAP,
+        "gap": gap_of_marts(cursor),
         "feed": rule.feed,
         "stations": list(rule.stations),
         "districts": list(rule.districts),
@@ -250,10 +250,7 @@ def unknown_names(cursor: Any, rule: Rule) -> list[str]:
 
 def _stations(cursor: Any, rule: Rule, given: dict[str, Any]) -> list[Finding]:
     condition = _IS_SO[rule.kind]
-    query = _RUNS.format(
-        listed=condition.format("listed", "listed.is_in_service"),
-        other=condition.format("other", _IN_SERVICE.format("other")),
-    )
+    query = _RUNS.format(listed=condition.format("listed"), other=condition.format("other"))
     cursor.execute(_NOW + query, given)
     found = []
     for code, name, district, is_known, at, since in cursor:

@@ -32,14 +32,14 @@ insert into mart.fct_trips values
     ('rebalancing', false, '1002', '1001', '2026-06-02 11:00+02', 9000),
     ('of_tomorrow', false, '1002', '1001', '2026-06-02 11:00+02', null);
 create table mart.fct_station_status (
-    station_code text, state text, bikes_mechanical integer, bikes_electric integer,
+    station_code text, is_in_service boolean, bikes_available integer,
     valid_from timestamptz, valid_to timestamptz
 );
 insert into mart.fct_station_status values
-    ('1001', 'Operative', 0, 0, '2026-06-02 00:00+02', '2026-06-02 06:00+02'),
-    ('1001', 'Operative', 1, 0, '2026-06-02 06:00+02', '2200-01-01 00:00+00'),
-    ('1002', 'Operative', 0, null, '2026-06-02 12:00+02', '2200-01-01 00:00+00'),
-    ('1003', 'Close', 0, 0, '2026-06-02 00:00+02', '2200-01-01 00:00+00');
+    ('1001', true, 0, '2026-06-02 00:00+02', '2026-06-02 06:00+02'),
+    ('1001', true, 1, '2026-06-02 06:00+02', '2200-01-01 00:00+00'),
+    ('1002', true, 0, '2026-06-02 12:00+02', '2200-01-01 00:00+00'),
+    ('1003', false, 0, '2026-06-02 00:00+02', '2200-01-01 00:00+00');
 """
 
 

@@ -13,6 +13,7 @@ from velib.monitoring.health import Incident, Line, Seen, as_json, judge
 from velib.monitoring.refresh_times import RefreshTime, Seconds
 from velib.monitoring.status import FeedStatus, Gap, LastBuild, WarehouseStatus
 
+GAP = timedelta(minutes=45)
 # A minutely feed, its newest snapshot half a minute old, loaded and built.
 NOW = minute(600) + timedelta(seconds=30)
 FEED = FeedStatus(
@@ -31,7 +32,7 @@ BUILT = LastBuild(minute(600), minute(600) + timedelta(seconds=9), has_succeeded
 DEAD = replace(BUILT, ended_at=None, has_succeeded=False)
 FAILED = replace(BUILT, has_succeeded=False)
 UNDER_WAY = replace(DEAD, is_under_way=True)
-WAREHOUSE = WarehouseStatus((FEED,), {}, (), 0, None, 0, minute(600), 0, BUILT, 12_300_000)
+WAREHOUSE = WarehouseStatus((FEED,), {}, (), 0, None, 0, minute(600), 0, BUILT, 12_300_000, gap=GAP)
 WELL = Seen(NOW, WAREHOUSE, free_bytes=10**10)
 
 
@@ -57,7 +58,7 @@ def test_all_is_well_in_ten_lines() -> None:
         "disk",
     ]
     assert all(each.is_well for each in lines)
-    nothing = judge(Seen(NOW, WarehouseStatus((), {}, (), 0, None, 0, None, None, None, 0)))
+    nothing = judge(Seen(NOW, WarehouseStatus((), {}, (), 0, None, 0, None, None, None, 0, gap=GAP)))
     assert all(each.is_well for each in nothing), "an empty warehouse lacks nothing"
 
 
@@ -68,6 +69,13 @@ def test_all_is_well_in_ten_lines() -> None:
 def test_a_live_feed_that_is_silent(minutes: int, cadence: int, is_well: bool) -> None:
     feed = replace(FEED, cadence=timedelta(seconds=cadence))
     assert line(seen(minute(600 + minutes), feeds=(feed,)), "feed").is_well == is_well
+
+
+def test_what_a_gap_is_the_marts_say() -> None:
+    """Status goes by the var that they were built with, in what it judges and in what it says."""
+    hourly = seen(minute(646), gap=timedelta(hours=1))
+    assert line(hourly, "feed").is_well
+    assert line(hourly, "gaps").said.startswith("none over 1 h in ")
 
 
 @pytest.mark.parametrize("loaded", [None, minute(600) + timedelta(days=200)])

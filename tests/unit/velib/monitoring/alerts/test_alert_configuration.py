@@ -57,7 +57,12 @@ def test_what_is_not_said() -> None:
         ("alerts = 1", "poll.toml: alerts must be a table"),
         (
             "[alerts]\nrules = 1",
-            "poll.toml: alerts: unknown key 'rules': one of states_in_service, stale_after, time_zone, rule, to",
+            "poll.toml: alerts: unknown key 'rules': one of stale_after, time_zone, rule, to",
+        ),
+        (
+            "[alerts]\nstates_in_service = ['Operative']",
+            "poll.toml: alerts: states_in_service is no more set here: the marts say which stations are in service; set dbt's var"
+            " of that name in dbt_project.yml, and take it out",
         ),
         (RUNS, "poll.toml: alerts: nobody is told: a table [[alerts.to]] for each receiver is expected"),
         (LOG, "poll.toml: alerts: no rules: a table [[alerts.rule]] for each is expected"),
