@@ -18,7 +18,7 @@ import pytest
 
 from velib.core import settings
 from velib.core.errors import VelibError
-from velib.postgres import account, processes
+from velib.postgres import account, home_files, processes
 from velib.postgres.connections import connect_to
 from velib.postgres.database import database_url
 from velib.postgres.home_files import READER
@@ -282,7 +282,7 @@ def test_killed_while_it_was_made(new_home: NewHome) -> None:
         home.chmod(0o711)
     server = Server(home)
     url = server.start()
-    server._remember(complete=False)  # killed between initdb and the roles
+    home_files.remember(server.home, complete=False)  # killed between initdb and the roles
     ask(server.url(database="postgres"), "drop database velib with (force)")
     assert server.start() == url
     assert ask(url, "select 1") == 1
