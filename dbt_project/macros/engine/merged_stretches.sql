@@ -1,8 +1,8 @@
 {#-
     The CTE `merged`: stretches [from_at, to_at) of one key, those that overlap made one. `stretches` is a CTE with the columns
-    feed, `key`, from_at, to_at.
+    feed, `key`, from_at, to_at. Of a column `flag`, a merged stretch says whether it is true of any.
 -#}
-{% macro merged_stretches(stretches, key) %}
+{% macro merged_stretches(stretches, key, flag=none) %}
 opened as (
     select
         stretch.*,
@@ -33,7 +33,9 @@ merged as (
         numbered.feed,
         numbered.{{ key }},
         min(numbered.from_at) as from_at,
-        max(numbered.to_at) as to_at
+        max(numbered.to_at) as to_at{% if flag %},
+        bool_or(numbered.{{ flag }}) as {{ flag }}{% endif %}
+
     from numbered
     group by numbered.feed, numbered.{{ key }}, numbered.stretch_number
 )

@@ -1,5 +1,6 @@
 -- Which stretches of which bikes' whereabouts int_bike_locations has to compute anew: from the last interval before what is
--- new up to and with the first one after it (the two may turn out to be one). The row without a feed carries the horizon.
+-- new up to and with the first one after it (the two may turn out to be one). What is new at the end of a feed continues the last
+-- interval; anything else changes what was, and is_reread says so. The row without a feed carries the horizon.
 {% set is_built = is_built('int_bike_locations') %}
 {% set applied = applied_through('int_bike_locations') %}
 with horizon as (
@@ -70,7 +71,8 @@ stretches as (
         touched.feed,
         touched.bike_id,
         coalesce(before.valid_from, {{ since_ever() }}) as from_at,
-        coalesce(after.valid_from, {{ forever() }}) as to_at
+        coalesce(after.valid_from, {{ forever() }}) as to_at,
+        not touched.is_append as is_reread
     from touched
     left join lateral (
         select old_row.valid_from
@@ -95,7 +97,7 @@ stretches as (
     ) as after on not touched.is_append
 ),
 
-{{ merged_stretches('stretches', 'bike_id') }}
+{{ merged_stretches('stretches', 'bike_id', 'is_reread') }}
 {% endif %}
 
 select
@@ -103,6 +105,7 @@ select
     cast(null as text) as bike_id,
     cast(null as timestamptz) as from_at,
     cast(null as timestamptz) as to_at,
+    cast(null as boolean) as is_reread,
     horizon.horizon
 from horizon
 {% if is_built %}
@@ -112,6 +115,7 @@ select
     merged.bike_id,
     merged.from_at,
     merged.to_at,
+    merged.is_reread,
     horizon.horizon
 from merged
 cross join horizon
