@@ -2,7 +2,7 @@
 
 What stays is what the rest of a feed stands on: its snapshots; of each station what was last said of it; of each bike all
 that was said since it came to where it stood at the end of the pruned stretch. With that any later snapshot can still be
-rebuilt, and a late file after that end still takes a bike's interval apart as if all were there. A late file before it is
+rebuilt, and after a late file behind that end a bike's interval is read again as if all were there. A late file before it is
 refused by the loader, and a full refresh by dbt (macros/engine/guards.sql): both would need what is gone.
 """
 
@@ -132,7 +132,8 @@ def _prune(cursor: Any, feed: str, through: datetime, dry_run: bool) -> Pruned:
     )
     cursor.execute("select count(*) from pruned_sets")
     sets = cursor.fetchone()[0]
-    # From when on what was said of a bike is needed again: its interval of that time may come apart.
+    # From when on what was said of a bike is needed again: a late file has its interval of that time read anew
+    # (macros/figures/bike_events.sql).
     cursor.execute(
         """
         create temporary table kept_bikes on commit drop as
