@@ -37,6 +37,14 @@ LOG_EVERY = 2000
     envvar="VELIB_NAME_TIME",
     help="How file names state their time, as strptime says it: %d.%m.%Y_%Hh%M. A / takes in the folder above.",
 )
+@click.option(
+    "--max-ahead-hours",
+    type=click.FloatRange(0, 1_000_000),
+    envvar="VELIB_MAX_AHEAD_HOURS",
+    default=1.0,
+    show_default=True,
+    help="Quarantine what was captured later than this from now, until then.",
+)
 @click.option("--max-mb", default=256, show_default=True, help="Quarantine files larger than this, decompressed.")
 @click.option("--batch", default=4096, show_default=True, help="Files a load: what is lost at most when it is killed.")
 @click.option("--workers", type=int, help="Processes that read files.  [default: one a core]")
@@ -55,6 +63,7 @@ def load(
     format_name: str | None,
     time_zone: str,
     name_time: str | None,
+    max_ahead_hours: float,
     max_mb: int,
     batch: int,
     workers: int | None,
@@ -83,6 +92,7 @@ def load(
         format_name,
         settings.time_zone(time_zone),
         name_time or None,
+        settings.max_ahead(max_ahead_hours),
         max_mb * 1024 * 1024,
         batch,
         workers or os.cpu_count() or 1,

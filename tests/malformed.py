@@ -516,7 +516,10 @@ _NAMES: dict[str, Case] = {
         "no_capture_time", "", encode(gbfs(GBFS_STATUS, last_updated="9999-12-31T23:59:59-12:00")), name="{kind}.json"
     ),
     "gbfs stating a time": accepted("gbfs", 1, 0, encode(gbfs(GBFS_STATUS)), name="{kind}.json"),
-    "the future": accepted("velib_app", 3, 4, APP, name="{kind}_20991231_235959_UTC.json"),
+    "the future": refused("from_the_future", "2099-12-31T23:59:59", APP, name="{kind}_20991231_235959_UTC.json"),
+    "gbfs stating the future": refused(
+        "from_the_future", "yet to come", encode(gbfs(GBFS_STATUS, last_updated=4_000_000_000)), name="{kind}.json"
+    ),
     "the first hour": accepted("velib_app", 3, 4, APP, name="{kind}_20000101_000000_UTC.json"),
 }
 

@@ -47,6 +47,7 @@ class Expected:
     format_is_forced: bool = False
     time_zone: ZoneInfo = PARIS
     name_time: str | None = None
+    not_after: datetime = LATEST  # what was captured later cannot have been yet
 
 
 @dataclass(frozen=True)
@@ -359,6 +360,11 @@ class _Span:
                 years = f"{EARLIEST.year} to {LATEST.year - 1}"
                 message = f"the stated time of capture, {captured_at.isoformat()}, lies outside {years}"
                 raise FormatError("implausible_capture_time", message)
+            if captured_at > self.expected.not_after:
+                message = (
+                    f"the stated time of capture, {captured_at.isoformat()}, is yet to come; it is looked at again then"
+                )
+                raise FormatError("from_the_future", message)
             return _Payload(file, data, digest), state.read(data, found)
         except (UnreadableFile, FormatError) as error:
             if report:

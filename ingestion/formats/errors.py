@@ -14,6 +14,7 @@ Reason = Literal[
     "too_large",
     "contradicts_itself",
     "implausible_capture_time",
+    "from_the_future",
 ]
 
 # Stands in a message for the entry it is about: a format parses one entry alone and cannot know its number.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg2
 from psycopg2.extras import execute_values
@@ -51,6 +51,7 @@ class KnownFile:
     content_hash: str
     is_quarantined: bool
     read_as: str | None = None  # of a quarantined one: the options it was read with
+    comes_at: datetime | None = None  # of one from the future: when it is to be looked at again
 
     def is_same(self, file: LandingFile) -> bool:
         """Whether the file is surely the one known, without reading it."""
@@ -109,7 +110,8 @@ def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, Known
         known |= {row[0]: KnownFile(*row) for row in cursor}
         cursor.execute(
             """
-            select distinct on (path) path, file_bytes, file_modified_ns, content_hash, true, read_as
+            select distinct on (path) path, file_bytes, file_modified_ns, content_hash, true, read_as,
+                case when reason = 'from_the_future' then snapshot_at end
             from raw.quarantined_files where path = any(%s) and resolved_at is null
             order by path, last_seen_at desc
             """,
@@ -117,6 +119,51 @@ def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, Known
         )
         known |= {row[0]: KnownFile(*row) for row in cursor}
     return known
+
+
+class NameReading(NamedTuple):
+    """How a load read the times in file names."""
+
+    time_zone: str
+    name_time: str | None
+
+
+def other_readings(connection: Connection, time_zone: str, name_time: str | None) -> list[NameReading]:
+    """How loads before have read file names, if otherwise than so."""
+    with connection.cursor() as cursor:
+        cursor.execute("select time_zone, nullif(name_time, '') from raw.name_readings order by 1, 2")
+        return [each for row in cursor if (each := NameReading(*row)) != (time_zone, name_time)]
+
+
+def note_reading(connection: Connection, time_zone: str, name_time: str | None) -> None:
+    """Note how a load that counts has read file names."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.name_readings (time_zone, name_time) values (%s, %s) on conflict do nothing",
+            (time_zone, name_time or ""),
+        )
+
+
+def times_of(connection: Connection, paths: Sequence[str]) -> dict[str, list[datetime]]:
+    """The capture times that these files count at."""
+    times: dict[str, list[datetime]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            select s.file, s.snapshot_at
+            from raw.snapshots s
+            where s.file = any(%s) and {COMPLETE} and not exists (
+                select
+                from raw.snapshots later join raw.loads l on l.load_id = later._dlt_load_id and l.completed_at is not null
+                where later.feed = s.feed and later.snapshot_at = s.snapshot_at and later.change_set_id > s.change_set_id
+            )
+            order by s.file, s.snapshot_at
+            """,
+            (list(paths),),
+        )
+        for path, at in cursor:
+            times.setdefault(path, []).append(at)
+    return times
 
 
 def neighbours(connection: Connection, feed: str, times: Sequence[datetime]) -> list[LoadedSnapshot]:

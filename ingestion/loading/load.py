@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ from ingestion.landing.landing_zone import list_files, no_longer_closed
 from ingestion.landing.links import Links
 from ingestion.landing.store import is_in_bucket
 from ingestion.loading import catalog, raw_schema, settled_folders
+from ingestion.loading.catalog import NameReading
 from ingestion.loading.dlt_source import load_tables, work_folder
 from ingestion.loading.origins import LEAST_FILES, Mixture, mixtures
 from ingestion.loading.rebuilding import rebuild_snapshot
@@ -77,6 +78,7 @@ class LoadOptions:
     format_name: str | None = None
     time_zone: ZoneInfo = field(default_factory=settings.time_zone)
     name_time: str | None = field(default_factory=settings.name_time)
+    max_ahead: timedelta = field(default_factory=settings.max_ahead)
     max_bytes: int = DEFAULT_MAX_BYTES
     batch_files: int = DEFAULT_BATCH_FILES
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -86,7 +88,7 @@ class LoadOptions:
     @property
     def read_as(self) -> str:
         """The options that decide whether a file is accepted: with others, a quarantined one deserves another look."""
-        times = f"zone={self.time_zone.key} name={self.name_time}"
+        times = f"zone={self.time_zone.key} name={self.name_time} ahead={self.max_ahead.total_seconds():g}"
         return f"feed={self.feed} format={self.format_name} {times} limit={self.max_bytes}"
 
 
@@ -183,6 +185,7 @@ def load(
             summary.files += len(candidates)
             if on_listed:
                 on_listed(summary.files)
+            loader.refuse_second_times(candidates)  # before anything is loaded, and again in each batch's lock
             for start in range(0, len(candidates), options.batch_files):
                 with catalog.exclusive(connection, on_wait):
                     loader.load_batch(candidates[start : start + options.batch_files])
@@ -211,6 +214,18 @@ def _in_order(part: Part, options: LoadOptions) -> list[_Candidate]:
     return sorted(candidates, key=lambda each: (each.captured_at or latest, each.file.path))
 
 
+def _second_time(path: str, at: datetime, reading: NameReading, now: datetime | None) -> str:
+    """One line on a file that would count at two times."""
+    before = f"--time-zone {reading.time_zone}"
+    if reading.name_time is not None:
+        before += f" --name-time {reading.name_time!r}"
+    would = "at no time" if now is None else f"at {now:%Y-%m-%d %H:%M:%S} UTC as well"
+    return (
+        f"{path} counts at {at:%Y-%m-%d %H:%M:%S} UTC ({before}) and would with these options count {would}; "
+        "nothing of it was loaded: load with the options of before, or all files into another warehouse (VELIB_HOME)"
+    )
+
+
 class _Loader:
     def __init__(
         self,
@@ -226,10 +241,12 @@ class _Loader:
         self._pool: Executor | None = None
         self._folder: Path | None = None
         self.out_of_reach: set[str] = set()  # files that could not be read, and are to be tried again
+        self._not_after = datetime.now(UTC) + options.max_ahead
         self._again: set[str] = set()  # files looked at once more because of another: known, and counted already
 
     def load_batch(self, batch: Sequence[_Candidate]) -> None:
         self._again = set()
+        self.refuse_second_times(batch)
         fresh = self._leave_out_known(batch)
         self.on_progress(len(batch) - len(fresh))
         fresh = self._find_times(fresh)
@@ -240,6 +257,29 @@ class _Loader:
             if not planned.isdisjoint(fresh):
                 raise VelibError(_CHANGED)
             planned.update(fresh)
+
+    def refuse_second_times(self, candidates: Sequence[_Candidate]) -> None:
+        """Raise UsageError where one of these files counts at a time that its name stated with other options than today's.
+
+        It would count twice. What states the same time either way is asked for nothing.
+        """
+        options = self.options
+        others = catalog.other_readings(self.connection, options.time_zone.key, options.name_time)
+        if not others:
+            return
+        read: dict[str, dict[datetime, NameReading]] = {}
+        now = {each.file.path: each.captured_at for each in candidates}
+        for each in others:
+            zone = settings.time_zone(each.time_zone)
+            for path, at in now.items():
+                with suppress(UnknownZoneError):
+                    then = from_name(path, zone, each.name_time)
+                    if then is not None and then != at:
+                        read.setdefault(path, {})[then] = each
+        for path, times in catalog.times_of(self.connection, list(read)).items():
+            moved = [at for at in times if at in read[path]]
+            if moved and now[path] not in times:
+                raise UsageError(_second_time(path, moved[0], read[path][moved[0]], now[path]))
 
     def _load_once(self, batch: Sequence[_Candidate]) -> list[_Candidate]:
         """Load the files in one dlt load. Returns those that have to wait for the next: for what this one adds to their feed."""
@@ -260,6 +300,7 @@ class _Loader:
         with catalog.transaction(self.connection):
             if load_id is not None:
                 catalog.complete_load(self.connection, load_id)
+                catalog.note_reading(self.connection, self.options.time_zone.key, self.options.name_time)
             for result in results:
                 self._record(result)
         return waiting
@@ -294,7 +335,8 @@ class _Loader:
         for each in batch:
             before = known.get(each.file.path)
             read_otherwise = before is not None and before.is_quarantined and before.read_as != self.options.read_as
-            if before is None or not before.is_same(each.file) or read_otherwise:
+            has_come = before is not None and before.comes_at is not None and before.comes_at <= self._not_after
+            if before is None or not before.is_same(each.file) or read_otherwise or has_come:
                 fresh.append(each)
             elif before.is_quarantined:
                 seen_again.append(each.file.path)
@@ -353,6 +395,7 @@ class _Loader:
             format_is_forced=self.options.format_name is not None,
             time_zone=self.options.time_zone,
             name_time=self.options.name_time,
+            not_after=self._not_after,
         )
 
     @staticmethod
@@ -453,7 +496,8 @@ class _Loader:
         self.summary.new += result.snapshots
         self.summary.changes += result.changes
         quarantined = [each for each in result.quarantined if each.file.path not in self._again]
-        self.out_of_reach.update(each.file.path for each in quarantined if each.reason in catalog.OUT_OF_REACH)
+        tried_again = (*catalog.OUT_OF_REACH, "from_the_future")
+        self.out_of_reach.update(each.file.path for each in quarantined if each.reason in tried_again)
         before = catalog.quarantined_before(self.connection, quarantined, self.options.read_as)
         self.summary.quarantined += [each for each in quarantined if each.file.path not in before]
         self.summary.still_quarantined += len(before)

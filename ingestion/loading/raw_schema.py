@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Raised with every change of the tables below, together with a migration from the version before.
-LAYOUT = 6
+LAYOUT = 7
 
 # Two loads that begin at the same moment would both find a table missing.
 _DDL_LOCK = 0x7E11B_DD1
@@ -71,6 +71,11 @@ create table if not exists raw.settled_folders (
     folder text primary key,
     read_as text not null,
     settled_at timestamptz not null
+);
+create table if not exists raw.name_readings (
+    time_zone text not null,
+    name_time text not null, -- '' without a pattern
+    primary key (time_zone, name_time)
 );
 create table if not exists raw.prunings (
     feed text primary key,
@@ -169,6 +174,11 @@ group by s.feed;
     4: "select",
     # The very first databases of layout 1 noted no options of reading, and no later migration added the column.
     5: "alter table raw.quarantined_files add column if not exists read_as text;",
+    # Layout 6 did not note how names were read. Where they were not read so, none of its files is taken for one that was.
+    6: """
+insert into raw.name_readings (time_zone, name_time)
+select 'Europe/Paris', '' where exists (select from raw.snapshots) on conflict do nothing;
+""",
 }
 
 _TYPES: dict[pa.DataType, str] = {

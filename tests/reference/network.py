@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ import xxhash
 from ingestion.formats import FormatError, detect, read
 from ingestion.formats.model import Bike, Station
 from ingestion.landing import capture_time
+from velib.core import settings
 
 PARIS = ZoneInfo("Europe/Paris")
 # docs/decisions/0004-acceptance-depends-on-the-file-alone.md: a file contradicts itself where more than this share
@@ -147,6 +148,8 @@ def read_content(path: Path, content: bytes, zone: ZoneInfo = PARIS) -> tuple[Fu
         raise UnacceptableError("neither its name nor its content says when it was captured")
     if captured_at.year not in YEARS:
         raise UnacceptableError(f"a clock that nobody had set: {captured_at}")
+    if captured_at > datetime.now(UTC) + settings.max_ahead():
+        raise UnacceptableError(f"yet to come: {captured_at}")
     snapshot = full_snapshot(feed, captured_at, entries)._replace(format_name=payload_format.name)
     return snapshot, xxhash.xxh3_128(content).hexdigest()
 

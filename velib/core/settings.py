@@ -5,6 +5,7 @@ Nothing here touches the disk or the network, so that importing it is free.
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ POLL_CONFIG = "VELIB_POLL_CONFIG"
 FOLLOW_LINKS = "VELIB_FOLLOW_LINKS"
 TIME_ZONE = "VELIB_TIME_ZONE"
 NAME_TIME = "VELIB_NAME_TIME"
+MAX_AHEAD = "VELIB_MAX_AHEAD_HOURS"
 
 _TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -101,6 +103,17 @@ def time_zone(name: str | None = None) -> ZoneInfo:
 def name_time() -> str | None:
     """$VELIB_NAME_TIME: the pattern by which file names state their time, None where they are read as they are known."""
     return os.environ.get(NAME_TIME) or None
+
+
+def max_ahead(hours: float | None = None) -> timedelta:
+    """How far ahead of the clock a capture may lie: so many hours, else $VELIB_MAX_AHEAD_HOURS, else one."""
+    value = os.environ.get(MAX_AHEAD, "").strip() or "1" if hours is None else str(hours)
+    try:
+        if 0 <= float(value) <= 1_000_000:
+            return timedelta(hours=float(value))
+    except ValueError:
+        pass
+    raise UsageError(f"{MAX_AHEAD} must be a number of hours from 0 to 1,000,000, not {value!r}")
 
 
 def configured_port() -> int | None:

@@ -11,6 +11,7 @@ from tiny import app, put, station
 
 from ingestion.landing.capture_time import EARLIEST, LATEST
 from ingestion.loading.load import load
+from velib.core import settings
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +29,9 @@ def _snapshot(at_first: int) -> bytes:
 
 
 def test_a_build_fails_on_no_accepted_time(
-    folder: Path, cursor: Any, raw: Any, velib_build: Callable[..., None]
+    folder: Path, cursor: Any, raw: Any, velib_build: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(settings.MAX_AHEAD, "1000000")
     for number, names in enumerate(TIMES):
         for at, name in enumerate(names):
             put(folder / f"{name}_UTC.json", _snapshot(4000 if (number + at) % 2 else 10))
