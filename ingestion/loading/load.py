@@ -359,10 +359,8 @@ class _Loader:
             else:
                 found = inspect(each.file, self.options.max_bytes, each.format_name)
             if isinstance(found, Inspected) and found.captured_at is None:
-                read = (
-                    f"{READ}, or what --name-time says" if self.options.name_time is None else "what --name-time says"
-                )
-                why = f"neither the file's name nor its content states a time; of a name is read: {read}"
+                forms = f"{READ}, or " if self.options.name_time is None else ""
+                why = f"neither the file's name nor its content states a time; of a name is read: {forms}what --name-time says"
                 found = Quarantined(found.file, "", "no_capture_time", why, found.feed)
             if isinstance(found, Quarantined):
                 with catalog.transaction(self.connection):
