@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingestion.commands import NAMED
 from velib.core.printable import printable
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from velib.monitoring.status import FeedStatus, WarehouseStatus
-
-# How many quarantined files are named one by one.
-NAMED = 10
 
 
 @click.command()
